@@ -1,0 +1,177 @@
+"""One source, four views: learner, solution, nbgrader, rehearsal.
+
+A view is a notebook whose bytes depend on the source and the module's ``checks.py`` alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from autograder.cells import Cell, GrammarError, Source, read, with_solution, without_solution
+from autograder.check import Check
+from autograder.notebook import load_checks
+from course import syllabus
+
+VIEWS = ("learner", "solution", "nbgrader", "rehearsal")
+
+_KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def checks_of(source: Source) -> dict[str, Check]:
+    """The checks that a source's module defines; a lab has none.
+
+    Raises
+    ------
+    GrammarError
+        When the source and ``checks.py`` do not name the same checks.
+    """
+    path = source.path.with_name("checks.py")
+    checks = load_checks(path) if path.exists() else {}
+    used = [cell.attribute for cell in source.cells if cell.role == "check"]
+    if sorted(used) != sorted(checks):
+        odd = ", ".join(sorted(set(used) ^ set(checks)))
+        raise GrammarError(f"{source.path.name} and checks.py do not name the same checks: {odd}.")
+    return checks
+
+
+def notebook(source: Source, view: str) -> nbformat.NotebookNode:
+    """One view of a source as a notebook without outputs.
+
+    Parameters
+    ----------
+    source : from `autograder.cells.read`.
+    view : one of `VIEWS`.
+    """
+    if view not in VIEWS:
+        raise ValueError(f"There is no view {view!r}; the views are {', '.join(VIEWS)}.")
+    checks = checks_of(source)
+    cells: list[nbformat.NotebookNode] = []
+    for cell in source.cells:
+        if cell.role == "wrong":
+            continue
+        if view == "rehearsal" and cell.role == "check":
+            cells += _rehearsed(source, cell)
+        else:
+            cells.append(_cell(cell, view, checks))
+    result = nbformat.v4.new_notebook(cells=cells, metadata={**_KERNEL, "course": _summary(source, checks)})
+    nbformat.validate(result)
+    return result
+
+
+def text(source: Source, view: str) -> str:
+    """A view as the text of an ``.ipynb`` file."""
+    return nbformat.writes(notebook(source, view)) + "\n"
+
+
+def build(
+    slug: str | None = None, *, view: str = "learner", to: Path | None = None
+) -> list[Path]:
+    """Write one view of one module or of all modules and labs.
+
+    Parameters
+    ----------
+    slug : which module or lab; all when omitted.
+    view : one of `VIEWS`.
+    to : folder for ``slug/slug.ipynb``; the learner view stands next to its source when omitted,
+        any other view goes to ``build/VIEW`` in the checkout.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
+    """
+    if to is None and view != "learner":
+        to = syllabus.root() / "build" / view
+    written = []
+    for path in sources(slug):
+        source = read(path)
+        target = path.with_suffix(".ipynb") if to is None else to / source.slug / f"{source.slug}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_suffix(".ipynb.part")
+        draft.write_text(text(source, view), encoding="utf-8", newline="\n")
+        os.replace(draft, target)
+        written.append(target)
+    return written
+
+
+def sources(slug: str | None = None) -> list[Path]:
+    """Paths of the sources of one or all modules and labs, in order.
+
+    Raises
+    ------
+    LookupError
+        When there is none of this slug.
+    """
+    root = syllabus.root()
+    folders = sorted((root / "modules").glob("[0-9][0-9]_*")) + sorted((root / "labs").glob("*"))
+    paths = [folder / f"{folder.name.removeprefix(folder.name[:3])}.py" for folder in folders if folder.parent.name == "modules"]
+    paths += [folder / f"{folder.name}.py" for folder in folders if folder.parent.name == "labs"]
+    paths = [path for path in paths if path.exists()]
+    if slug is None:
+        return paths
+    found = [path for path in paths if path.stem == slug]
+    if not found:
+        raise LookupError(f"There is no module or lab {slug!r}; there is {', '.join(p.stem for p in paths)}.")
+    return found
+
+
+def _summary(source: Source, checks: dict[str, Check]) -> dict[str, Any]:
+    """What the home page and the tools know of a module without importing its checks."""
+    rows = [
+        {"name": cell.attribute, "points": checks[cell.attribute].points, "title": checks[cell.attribute].title}
+        for cell in source.cells
+        if cell.role == "check"
+    ]
+    return {**source.course, "checks": rows}
+
+
+def _cell(cell: Cell, view: str, checks: dict[str, Check]) -> nbformat.NotebookNode:
+    if cell.role == "prose":
+        return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
+    node = nbformat.v4.new_code_cell(cell.source, id=cell.id)
+    if cell.role == "task":
+        if view == "learner":
+            node.source = without_solution(cell.source)
+        elif view != "nbgrader":  # nbgrader removes solutions itself when it releases
+            node.source = with_solution(cell.source)
+        node.metadata = {"course": {"task": cell.name}, "deletable": False}
+    elif cell.role == "check":
+        node.metadata = {"course": {"check": cell.attribute}, "deletable": False, "editable": False}
+    if view == "nbgrader" and cell.role in ("task", "check"):
+        node.metadata["nbgrader"] = _nbgrader(cell, checks)
+    return node
+
+
+def _nbgrader(cell: Cell, checks: dict[str, Check]) -> dict[str, Any]:
+    # nbgrader 0.9 refuses a cell in which any of these is missing.
+    record = {
+        "grade": cell.role == "check",
+        "grade_id": cell.id,
+        "locked": cell.role == "check",
+        "schema_version": 3,
+        "solution": cell.role == "task",
+        "task": False,
+    }
+    return record | ({"points": checks[cell.attribute].points} if cell.role == "check" else {})
+
+
+def _rehearsed(source: Source, check: Cell) -> list[nbformat.NotebookNode]:
+    """The check on the solution, then on each wrong answer, then on the solution restored."""
+
+    def code(text: str, name: str, **course: str) -> nbformat.NotebookNode:
+        return nbformat.v4.new_code_cell(text, id=f"{check.id}-{name}", metadata={"course": course})
+
+    cells = [code(check.source, "solution", variant="solution", namespace="keep")]
+    for number, wrong in enumerate(source.wrong_answers(check.name), 1):
+        cells += [
+            code(wrong.source, f"wrong-{number}", because=wrong.because),
+            code(check.source, f"refuses-{number}", variant=f"wrong-{number}"),
+        ]
+    return [*cells, code(check.source, "restored", variant="restored", namespace="restore")]

@@ -1,0 +1,127 @@
+"""Judge evidence in a process of its own: limits around it, no learner code in it.
+
+``python -m autograder.judge SPEC`` reads a JSON file that names the module's ``checks.py``, the
+checks, the seed, the evidence folder and the file for verdicts, and appends one verdict a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from autograder import sandbox
+from autograder.check import Check, Verdict, evaluate, refusal
+from autograder.evidence import EvidenceError
+
+
+def judge_folder(
+    checks_path: Path,
+    checks: Sequence[Check],
+    folder: Path,
+    *,
+    seed: int,
+    on_tick: Callable[[], None] | None = None,
+) -> dict[str, Verdict]:
+    """Verdicts for the evidence in ``folder``, by check name; every check gets one.
+
+    Parameters
+    ----------
+    checks_path : the module's ``checks.py``.
+    checks : which of its checks to judge.
+    folder : evidence, one sub-folder a check.
+    seed : the seed that the inputs of this evidence were drawn from.
+
+    Notes
+    -----
+    A judge that crashes or hangs on one piece of evidence costs only that check: the rest is
+    judged in a new child.
+    """
+    verdicts: dict[str, Verdict] = {}
+    waiting = list(checks)
+    with tempfile.TemporaryDirectory(prefix="course-judge-") as scratch:
+        while waiting:
+            limits = sandbox.Limits(wall_seconds=20 + sum(check.seconds for check in waiting))
+            spec, out = Path(scratch, "spec.json"), Path(scratch, "verdicts.jsonl")
+            out.unlink(missing_ok=True)
+            record = {
+                "checks": str(checks_path.resolve()),
+                "names": [check.name for check in waiting],
+                "seed": seed,
+                "folder": str(folder.resolve()),
+                "out": str(out),
+            }
+            spec.write_text(json.dumps(record), "utf-8")
+            outcome = sandbox.run(
+                "autograder.judge", [str(spec)], folder=Path(scratch), limits=limits,
+                keep_errors=True, on_tick=on_tick,
+            )  # fmt: skip
+            for verdict in _read(out):
+                verdicts[verdict.check] = verdict
+            left = [check for check in waiting if check.name not in verdicts]
+            if len(left) == len(waiting) or outcome.returncode:
+                failed, left = left[:1], left[1:]
+                for check in failed:
+                    verdicts[check.name] = _crashed(check, outcome)
+            waiting = left
+    return verdicts
+
+
+def judge_here(checks: Sequence[Check], folder: Path, *, seed: int) -> dict[str, Verdict]:
+    """The same verdicts in this process: only for evidence that we made ourselves."""
+    return {check.name: _judge(check, folder, seed) for check in checks}
+
+
+def _judge(check: Check, folder: Path, seed: int) -> Verdict:
+    return evaluate(check, check.draw(seed), read_evidence(check, folder / check.name))
+
+
+def read_evidence(check: Check, folder: Path) -> Any:
+    """What the judge receives for one check, or the `EvidenceError` that says why nothing."""
+    refused = folder / "refused.json"
+    try:
+        if refused.is_file() and not refused.is_symlink() and refused.stat().st_size < 10_000:
+            return EvidenceError(str(json.loads(refused.read_text("utf-8"))))
+        return check.evidence.read(folder)
+    except EvidenceError as error:
+        return error
+    except (OSError, ValueError) as error:
+        return EvidenceError(f"The evidence cannot be read ({type(error).__name__}).")
+
+
+def _read(path: Path) -> list[Verdict]:
+    if not path.exists():
+        return []
+    lines = path.read_text("utf-8").splitlines()
+    # A line that a crash cut short is left out: its check counts as not judged.
+    return [Verdict.from_json(json.loads(line)) for line in lines if line.endswith("}")]
+
+
+def _crashed(check: Check, outcome: sandbox.Outcome) -> Verdict:
+    last = outcome.errors.strip().splitlines()[-1:] if outcome.returncode > 0 else []
+    because = f" ({last[0][:200]})" if last else ""
+    finding = refusal(
+        f"The process that reads your answer stopped: {outcome.reason}{because}.",
+        "Make the file anew and look at its size; a truncated or damaged file does this.",
+    )
+    return Verdict(check.name, check.points, (finding,))
+
+
+def main(spec_path: str) -> None:
+    """The child's side; see the module's docstring."""
+    from autograder.notebook import load_checks
+
+    spec = json.loads(Path(spec_path).read_text("utf-8"))
+    checks = load_checks(Path(spec["checks"]))
+    with open(spec["out"], "a", encoding="utf-8") as out:
+        for name in spec["names"]:
+            verdict = _judge(checks[name], Path(spec["folder"]), spec["seed"])
+            out.write(json.dumps(verdict.to_json()) + "\n")
+            out.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

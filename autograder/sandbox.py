@@ -1,0 +1,184 @@
+"""Run code that nobody vouches for in a child process with limits, and stop all of it.
+
+The child limits itself before it runs anything of a learner's: ``python -m autograder.sandbox
+LIMITS MODULE ARGUMENTS…``. Where the operating system has no resource limits (Windows), wall time
+still holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
+              "CONDA_PREFIX", "PYTHONPATH", "MPLCONFIGDIR", "LD_LIBRARY_PATH")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one child may use.
+
+    Attributes
+    ----------
+    wall_seconds : real time of the whole process tree.
+    cpu_seconds : processor time of each process.
+    memory_bytes : heap of each process; TensorFlow fits in 1.5 GB (measured, see FACTS).
+    file_bytes : largest file that it may write.
+    """
+
+    wall_seconds: float = 60
+    cpu_seconds: int = 120
+    memory_bytes: int = 3 << 30
+    file_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a child ended.
+
+    Attributes
+    ----------
+    returncode : as subprocess gives it; negative is a signal.
+    timed_out : the wall time ran out and the process tree was killed.
+    seconds : wall time used.
+    errors : the last 2,000 characters of its stderr, when that was kept.
+    """
+
+    returncode: int
+    timed_out: bool
+    seconds: float
+    errors: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in words for a learner."""
+        if self.timed_out:
+            return f"it ran longer than {self.seconds:.0f} seconds"
+        if self.returncode < 0:
+            name = signal.Signals(-self.returncode).name
+            causes = {
+                "SIGKILL": "it was killed, most likely for using too much memory",
+                "SIGXCPU": "it used too much processor time",
+                "SIGXFSZ": "it wrote too large a file",
+                "SIGSEGV": "it crashed (segmentation fault)",
+                "SIGABRT": "it aborted",
+            }
+            return causes.get(name, f"it was ended by {name}")
+        return f"it ended with exit code {self.returncode}"
+
+
+def run(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    limits: Limits,
+    environment: Mapping[str, str] | None = None,
+    keep_errors: bool = False,
+    on_tick: Callable[[], None] | None = None,
+) -> Outcome:
+    """Run ``python -m module arguments…`` in ``folder`` under ``limits``.
+
+    Parameters
+    ----------
+    module, arguments : what to run; it sees no more of this process's environment than it needs.
+    environment : variables to add.
+    keep_errors : keep the end of stderr; only for code of ours, whose output is small.
+    on_tick : called about five times a second while waiting, to draw progress.
+
+    Returns
+    -------
+    Outcome
+        However it ended. ``KeyboardInterrupt`` and any error of ``on_tick`` kill the child first.
+    """
+    command = [sys.executable, "-P", "-m", "autograder.sandbox", json.dumps(asdict(limits)), module]
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [*command, *arguments],
+            cwd=folder,
+            env=_environment(folder) | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors if keep_errors else subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        timed_out = False
+        try:
+            while process.poll() is None:
+                if time.monotonic() - started > limits.wall_seconds:
+                    timed_out = True
+                    break
+                try:
+                    process.wait(0.2)
+                except subprocess.TimeoutExpired:
+                    if on_tick is not None:
+                        on_tick()
+        finally:
+            _kill_tree(process)
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+        text = errors.read().decode(errors="replace")
+    return Outcome(process.returncode, timed_out, time.monotonic() - started, text)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return kept | {
+        "HOME": str(folder),
+        "USERPROFILE": str(folder),
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "MPLBACKEND": "Agg",
+        "PYTHONUTF8": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "COURSE_WORKSPACE": "",
+    }
+
+
+def _kill_tree(process: subprocess.Popen) -> None:
+    if os.name == "posix":
+        try:
+            # The child leads a session of its own: this reaches what it left behind, too.
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        finally:
+            process.wait()
+    else:
+        if process.poll() is None:
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+        process.wait()
+
+
+def limit_this_process(limits: Limits) -> None:
+    """Apply ``limits`` to this very process, as far as the operating system can."""
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's wall time is the only limit
+        return
+
+    def at_most(kind: int, amount: int) -> None:
+        hard = resource.getrlimit(kind)[1]
+        amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+        resource.setrlimit(kind, (amount, amount))
+
+    at_most(resource.RLIMIT_CPU, limits.cpu_seconds)
+    at_most(resource.RLIMIT_FSIZE, limits.file_bytes)
+    at_most(resource.RLIMIT_CORE, 0)
+    if sys.platform == "linux":  # macOS refuses to lower RLIMIT_DATA below what is mapped
+        at_most(resource.RLIMIT_DATA, limits.memory_bytes)
+
+
+if __name__ == "__main__":
+    _, _limits, _module, *_arguments = sys.argv
+    limit_this_process(Limits(**json.loads(_limits)))
+    sys.argv = [_module, *_arguments]
+    runpy.run_module(_module, run_name="__main__", alter_sys=True)

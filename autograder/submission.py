@@ -1,0 +1,206 @@
+"""One learner's notebook: read it safely, rebuild it from our own cells, run it, judge it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import stat
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from autograder import build, rehearsal, sandbox
+from autograder.cells import read
+from autograder.check import Verdict
+from autograder.judge import judge_folder
+from course import syllabus
+
+#: Largest notebook that is opened; ours are under 100 kB, outputs of a learner's run add to it.
+MAX_NOTEBOOK_BYTES = 20 << 20
+
+
+class SubmissionError(ValueError):
+    """A file that is not a notebook of this course; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What grading one notebook gave.
+
+    Attributes
+    ----------
+    module : slug.
+    seed : what the hidden inputs were drawn from.
+    verdicts : one a check, in the module's order.
+    notes : sentences about the run: cells that raised, edits that were undone.
+    """
+
+    module: str
+    seed: int
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def titles(self) -> list[str]:
+        """Title of each check, in the order of the verdicts."""
+        titles = {check.name: check.title for check in syllabus.find(self.module).checks}
+        return [titles.get(verdict.check, verdict.check) for verdict in self.verdicts]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "module": self.module,
+            "seed": self.seed,
+            "score": self.score,
+            "points": self.points,
+            "verdicts": [
+                {**verdict.to_json(), "score": verdict.score} for verdict in self.verdicts
+            ],
+            "notes": list(self.notes),
+        }
+
+    @property
+    def score(self) -> float:
+        return round(sum(verdict.score for verdict in self.verdicts), 2)
+
+    @property
+    def points(self) -> float:
+        return sum(verdict.points for verdict in self.verdicts)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a notebook that somebody handed in.
+
+    Raises
+    ------
+    SubmissionError
+        When it is not a regular file, too large, or not a version 4 notebook.
+    """
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise SubmissionError(f"There is no file {path.name}.") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SubmissionError(f"{path.name} is not a regular file.")
+    if status.st_size > MAX_NOTEBOOK_BYTES:
+        size, limit = status.st_size / 1e6, MAX_NOTEBOOK_BYTES / 1e6
+        raise SubmissionError(
+            f"{path.name} is {size:.0f} MB, the limit is {limit:.0f} MB. Clear its outputs and save it."
+        )
+    if status.st_size == 0:
+        raise SubmissionError(f"{path.name} is empty.")
+    try:
+        record = json.loads(path.read_bytes().decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SubmissionError(f"{path.name} is not valid JSON; save the notebook once more.") from error
+    if not isinstance(record, dict) or record.get("nbformat") != 4:
+        raise SubmissionError(f"{path.name} is not a version 4 notebook.")
+    try:
+        nbformat.validate(record)
+    except Exception as error:  # nbformat raises several kinds, by depth and version
+        raise SubmissionError(f"{path.name} breaks the notebook format: {str(error)[:200]}") from error
+    return record
+
+
+def module_of(record: dict[str, Any], path: Path) -> str:
+    """The slug of the module that a notebook answers: from its metadata, else its file name.
+
+    Raises
+    ------
+    SubmissionError
+        When neither names a module of this course.
+    """
+    course = record.get("metadata", {}).get("course")
+    named = course.get("slug") if isinstance(course, dict) else None
+    known = [module.slug for module in syllabus.modules()]
+    for slug in (named, path.stem, path.stem.split(" ")[0]):
+        if slug in known:
+            return slug
+    raise SubmissionError(f"{path.name} is no notebook of this course; the modules are {', '.join(known)}.")
+
+
+def rebuild(record: dict[str, Any], ours: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
+    """Our own learner notebook with the learner's answers in it.
+
+    Prose, given cells and checks are ours. Task cells come from the submission, by cell id. Code
+    cells that the learner added stay where they put them.
+
+    Returns
+    -------
+    notebook, notes
+        Notes say what was missing, edited or double; they never cost a point by themselves.
+    """
+    answers: dict[str, str] = {}
+    added: dict[str, list[str]] = {}
+    notes: list[str] = []
+    known = {cell.id: cell for cell in ours.cells}
+    above = ""
+    for cell in record["cells"]:
+        cell_id, text = str(cell.get("id", "")), "".join(cell["source"])
+        if cell_id not in known:
+            if cell["cell_type"] == "code" and text.strip():
+                added.setdefault(above, []).append(text)
+            continue
+        if cell_id in answers:
+            notes.append(f"Cell {cell_id} stands twice; the first one counts.")
+            continue
+        answers[cell_id] = text
+        above = cell_id
+    cells = [nbformat.v4.new_code_cell(text) for text in added.get("", [])]
+    for cell in ours.cells:
+        course = cell.metadata.get("course", {})
+        if cell.id not in answers:
+            if course:
+                notes.append(f"Cell {cell.id} is missing; it was put back.")
+        elif "task" in course:
+            cell = nbformat.v4.new_code_cell(answers[cell.id], id=cell.id, metadata=cell.metadata)
+        elif "check" in course and answers[cell.id].strip() != cell.source.strip():
+            notes.append(f"Cell {cell.id} was edited; ours ran instead.")
+        cells.append(cell)
+        cells += [nbformat.v4.new_code_cell(text) for text in added.get(cell.id, [])]
+    return nbformat.v4.new_notebook(cells=cells, metadata=ours.metadata), notes
+
+
+def grade(
+    path: Path,
+    *,
+    module: str | None = None,
+    seed: int | None = None,
+    on_tick: Callable[[], None] | None = None,
+    limits: sandbox.Limits | None = None,
+) -> Graded:
+    """Grade one notebook on hidden inputs.
+
+    Parameters
+    ----------
+    path : the learner's ``.ipynb``.
+    module : slug, when the notebook does not say.
+    seed : what hidden inputs are drawn from; a fresh one when omitted.
+    on_tick : called about five times a second while cells run.
+    limits : of the run; 10 minutes and 3 GiB a process by default.
+
+    Raises
+    ------
+    SubmissionError
+        When the file is not a notebook of this course.
+    """
+    record = load(path)
+    slug = module or module_of(record, path)
+    source = read(syllabus.find(slug).source)
+    checks = build.checks_of(source)
+    seed = secrets.randbits(63) if seed is None else seed
+    notebook, notes = rebuild(record, build.notebook(source, "learner"))
+    with tempfile.TemporaryDirectory(prefix="course-grade-") as name:
+        folder = Path(name)
+        notes += rehearsal.run_cells(
+            nbformat.writes(notebook), checks, folder, seeds=[seed], on_tick=on_tick, limits=limits
+        )
+        evidence = rehearsal.evidence_folder(folder / "evidence", [seed], seed)
+        verdicts = judge_folder(
+            source.path.with_name("checks.py"), list(checks.values()), evidence, seed=seed, on_tick=on_tick
+        )
+    ordered = tuple(verdicts[name] for name in checks)
+    return Graded(slug, seed, ordered, tuple(notes))

@@ -1,0 +1,150 @@
+"""The ``course`` command: parses, calls one function, prints.
+
+Everything heavy is imported inside the command that needs it, so that ``course --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from course import __version__
+
+_DESCRIPTION = "On-Device: machine learning for phones and microcontrollers, hands on and graded."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : arguments without the program's name; those of the process when omitted.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except (LookupError, ValueError, OSError) as error:
+        if type(error) in (KeyError, IndexError, UnicodeError):  # ours to mend, not the reader's
+            raise
+        print(f"course: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ncourse: stopped.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"course {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run)
+        return sub
+
+    start = command("start", _start, "Open the course in your browser.")
+    start.add_argument("--workspace", type=Path, help="your folder for notebooks (default ~/on-device)")
+    start.add_argument("--port", type=int, default=8888, help="first port to try (default 8888)")
+    start.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+
+    check = command("check", _check, "Grade a notebook on hidden data and print every finding.")
+    check.add_argument("notebook", type=Path)
+    check.add_argument("--module", help="slug, when the notebook does not say")
+    check.add_argument("--seed", type=int, help="draw the hidden data from this seed")
+    check.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    command("doctor", _doctor, "Find out what is wrong with this installation.")
+
+    build = command("build", _build, "Build notebooks from their sources.")
+    build.add_argument("slug", nargs="?", help="module or lab (default: all)")
+    build.add_argument("--view", default="learner", help="learner, solution, nbgrader or rehearsal")
+    build.add_argument("--to", type=Path, metavar="DIR", help="folder to build into")
+
+    new = command("new", _new, "Make a new module whose tests pass at once.")
+    new.add_argument("title")
+    new.add_argument("--after", required=True, metavar="SLUG", help="the module it follows")
+
+    bench = command("bench", _bench, "Measure and print ratios and figures.")
+    bench.add_argument("names", nargs="*", help="which benchmarks (default: all)")
+
+    test = command("test", _test, "Run the tests; further arguments go to pytest.")
+    test.add_argument("pytest", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from course import start
+
+    return start.start(
+        workspace=arguments.workspace, port=arguments.port, browser=not arguments.no_browser
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    import json
+
+    from autograder import submission
+    from autograder.card import Card, points
+    from course.console import Spinner
+
+    with Spinner(f"Running {arguments.notebook.name} on hidden data") as spinner:
+        graded = submission.grade(
+            arguments.notebook, module=arguments.module, seed=arguments.seed, on_tick=spinner.tick
+        )
+    if arguments.json:
+        print(json.dumps(graded.to_json(), indent=1))
+        return 0
+    for title, verdict in zip(graded.titles, graded.verdicts, strict=True):
+        print(Card(title, verdict), end="\n\n")
+    for note in graded.notes:
+        print(f"Note: {note}")
+    print(f"{graded.module}: {points(graded.score)} of {points(graded.points)} points")
+    print(f"The same hidden data again: course check {arguments.notebook} --seed {graded.seed}")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from course import doctor
+
+    diagnoses = doctor.diagnose()
+    print(doctor.report(diagnoses))
+    return 0 if all(diagnosis.ok for diagnosis in diagnoses) else 1
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from autograder import build
+
+    for path in build.build(arguments.slug, view=arguments.view, to=arguments.to):
+        print(path)
+    return 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from autograder import scaffold
+
+    for path in scaffold.new_module(arguments.title, after=arguments.after):
+        print(path)
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from course import syllabus
+
+    script = syllabus.root() / "tests" / "benchmarks"
+    return subprocess.call([sys.executable, "-P", str(script), *arguments.names])
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    from course import syllabus
+
+    return subprocess.call(
+        [sys.executable, "-m", "pytest", *arguments.pytest], cwd=syllabus.root()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

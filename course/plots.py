@@ -1,0 +1,640 @@
+"""House figures: one look, axes with units, colour-blind-safe colours, and alt text.
+
+Every function returns a :class:`HouseFigure`. A notebook shows it once, as a picture whose alt
+text is composed from the data that was drawn, so a screen reader and a terminal get the finding
+too. No function touches ``pyplot``: nothing stays open, and the inline backend has nothing to show
+a second time.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# On a new machine matplotlib announces on stderr that it builds its font cache; a check cell must
+# stay silent there, because nbgrader takes any stderr for a failure.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
+
+# Okabe & Ito (2008), "Color Universal Design": distinguishable with every common colour blindness.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY = "#E69F00", "#56B4E9"
+INK, MUTED, RULE = "#222222", "#5f6368", "#d9dce0"
+
+COLOURS: dict[str, str] = {
+    "walking": BLUE,
+    "running": VERMILLION,
+    "biking": GREEN,
+    "golfing": PURPLE,
+}
+"""The colour of each activity, the same in every figure and widget."""
+
+AXIS_COLOURS: dict[str, str] = {"x": ORANGE, "y": SKY, "z": "#444444"}
+"""The colour of each axis of an accelerometer."""
+
+TRAINING_COLOUR, VALIDATION_COLOUR = BLUE, VERMILLION
+
+_SPARE_COLOURS = (ORANGE, SKY, MUTED, INK)
+_MARKERS = "os^DvP*X"
+_OTHER = "something else"
+_MOST_EXTRA_COLUMNS = 3
+_LONGEST_NAME = 22
+
+HOUSE_STYLE: dict[str, Any] = {
+    "figure.figsize": (8.0, 3.5),
+    "figure.dpi": 110,
+    "figure.facecolor": "white",
+    "font.size": 11.5,
+    "axes.titlesize": 13,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": 11.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=[*COLOURS.values(), ORANGE, SKY]),
+    "grid.color": RULE,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+    "text.color": INK,
+    # Names come from learners: a "$" in one of them must not start a formula.
+    "text.parse_math": False,
+}
+"""matplotlib settings of every house figure."""
+
+
+def use_house_style() -> None:
+    """Draw the notebook's own matplotlib figures in the house style from here on."""
+    mpl.rcParams.update(HOUSE_STYLE)
+
+
+class HouseFigure:
+    """A finished figure with its alt text, shown once by any notebook front end.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure; it belongs to no ``pyplot`` window.
+    alt : str
+        What the figure shows, in sentences, for those who do not see it.
+    """
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        self.figure = figure
+        self.alt = alt
+        self._png: bytes | None = None
+
+    def png(self) -> bytes:
+        """Return the picture as PNG bytes, with two pixels for each CSS pixel."""
+        if self._png is None:
+            buffer = io.BytesIO()
+            with mpl.rc_context(HOUSE_STYLE):
+                self.figure.savefig(buffer, format="png", dpi=2 * self.figure.dpi)
+            self._png = buffer.getvalue()
+        return self._png
+
+    def html(self) -> str:
+        """Return an ``<img>`` element that carries the picture and its alt text."""
+        width = round(self.figure.get_figwidth() * self.figure.dpi)
+        data = base64.b64encode(self.png()).decode("ascii")
+        return (
+            f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}" '
+            f'width="{width}" style="max-width: 100%; height: auto">'
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to a PNG file and return its path."""
+        path = Path(path)
+        path.write_bytes(self.png())
+        return path
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        # An image/png output has nowhere to put alt text in JupyterLab or nbconvert; both prefer
+        # text/html, and an <img> has.
+        return {"text/html": self.html(), "text/plain": self.alt}
+
+    def __repr__(self) -> str:
+        return self.alt
+
+
+def colour_of(name: str, position: int = 0) -> str:
+    """Return the colour of a label; labels the house does not know share the spare colours."""
+    return COLOURS.get(name, _SPARE_COLOURS[position % len(_SPARE_COLOURS)])
+
+
+def confusion_matrix(
+    true_names: Sequence[object],
+    predicted_names: Sequence[object],
+    labels: Sequence[str] | None = None,
+    *,
+    title: str = "What was taken for what",
+) -> HouseFigure:
+    """Draw how often each true label (rows) was given each answer (columns).
+
+    Parameters
+    ----------
+    true_names, predicted_names : sequence of str
+        One entry for each window. A prediction may be anything: answers that are not in
+        `labels` get columns of their own, at most three, then one for the rest.
+    labels : sequence of str, optional
+        Order of the rows and of the first columns. By default the true names, in order of
+        appearance.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If the two sequences differ in length or are empty.
+    """
+    true = [_name(value) for value in true_names]
+    predicted = [_name(value) for value in predicted_names]
+    if len(true) != len(predicted):
+        raise ValueError(
+            f"There are {len(true)} true names but {len(predicted)} predicted ones; "
+            "a confusion matrix needs one prediction for each window."
+        )
+    if not true:
+        raise ValueError("A confusion matrix needs at least one window.")
+    rows = _unique([_name(label) for label in labels] if labels is not None else [], true)
+    rows = [row for row in rows if labels is None or row in true or row in map(_name, labels)]
+    extra = [name for name in _unique(predicted) if name not in rows]
+    columns = rows + extra[:_MOST_EXTRA_COLUMNS]
+    if len(extra) > _MOST_EXTRA_COLUMNS:
+        columns.append(_OTHER)
+    counts = np.zeros((len(rows), len(columns)), int)
+    for truth, answer in zip(true, predicted, strict=True):
+        column = columns.index(answer) if answer in columns else len(columns) - 1
+        counts[rows.index(truth), column] += 1
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(totals, 1)[:, None]
+
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid": False}):
+        height = 1.5 + 0.58 * len(rows)
+        figure = Figure(figsize=(8, max(3.0, height)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+        for row, column in np.ndindex(*counts.shape):
+            right = rows[row] == columns[column]
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]}\n{_percent(shares[row, column])}",
+                ha="center",
+                va="center",
+                fontsize=11.5,
+                fontweight="bold" if right else "normal",
+                color="white" if shares[row, column] > 0.62 else INK,
+                linespacing=1.15,
+            )
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=3)
+        axes.tick_params(which="both", length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("Answer given")
+        axes.set_ylabel("True activity")
+        axes.set_title(title)
+
+    sentences = [f"Confusion matrix: {title}."]
+    for row, label in enumerate(rows):
+        if not totals[row]:
+            sentences.append(f"There was no {label} window.")
+            continue
+        answers = ", ".join(
+            f"{counts[row, column]} were called {columns[column]} "
+            f"({_percent(shares[row, column])})"
+            for column in np.argsort(-counts[row], kind="stable")
+            if counts[row, column]
+        )
+        sentences.append(f"Of {totals[row]} {label} windows {answers}.")
+    return HouseFigure(figure, " ".join(sentences))
+
+
+def recordings(
+    recordings: Sequence[Any],
+    *,
+    quantity: str = "speed",
+    title: str = "",
+    hide_labels: bool = False,
+) -> HouseFigure:
+    """Draw recordings side by side on the same axes.
+
+    Parameters
+    ----------
+    recordings : sequence
+        Objects with ``acceleration`` (T, 3) in g, ``speed`` (T,) in mph, ``label`` and
+        ``sample_rate_hz``, such as :func:`course.data.activity.recording` returns.
+    quantity : {"speed", "acceleration"}
+        What to draw.
+    title : str
+        The finding, in a sentence.
+    hide_labels : bool
+        Number the recordings and do not name them, for a guessing game.
+
+    Raises
+    ------
+    ValueError
+        If there is no recording, or `quantity` is neither of the two.
+    """
+    if quantity not in ("speed", "acceleration"):
+        raise ValueError(f'quantity is {quantity!r}; it must be "speed" or "acceleration".')
+    items = list(recordings)
+    if not items:
+        raise ValueError("There is no recording to draw.")
+    columns = min(4, len(items))
+    rows = -(-len(items) // columns)
+    unit = "mph" if quantity == "speed" else "g"
+    sentences = [f"{title}." if title else ""]
+
+    with mpl.rc_context({**HOUSE_STYLE, "axes.titlesize": 12}):
+        figure = Figure(figsize=(8, 1.1 + 2.4 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for index, (axes, item) in enumerate(zip(grid.flat, items, strict=False)):
+            name = f"Recording {index + 1}" if hide_labels else str(item.label)
+            values = np.asarray(getattr(item, quantity), float)
+            seconds = np.arange(len(values)) / float(item.sample_rate_hz)
+            if quantity == "speed":
+                colour = MUTED if hide_labels else colour_of(name, index)
+                axes.plot(seconds, values, color=colour)
+            else:
+                for axis, colour in enumerate(AXIS_COLOURS.values()):
+                    axes.plot(seconds, values[:, axis], color=colour, linewidth=1.1)
+            axes.set_title(name)
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            sentences.append(f"{name.capitalize()}: {_describe(values, quantity)}.")
+        for axes in grid.flat[len(items) :]:
+            axes.set_visible(False)
+        if quantity == "speed":
+            grid[0, 0].set_ylim(bottom=0)
+        else:
+            handles = grid[0, 0].get_lines()
+            figure.legend(handles, AXIS_COLOURS, loc="outside upper right", ncols=3)
+        figure.supxlabel("Time (s)", fontsize=11.5)
+        figure.supylabel(f"{quantity.capitalize()} ({unit})", fontsize=11.5)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+
+    start = f"{len(items)} plots of {quantity} in {unit} over time, side by side."
+    return HouseFigure(figure, " ".join(filter(None, [start, *sentences])))
+
+
+def feature_clouds(
+    features: Any,
+    names: Sequence[str],
+    axes: tuple[int, int] = (0, 1),
+    axis_names: Sequence[str] | None = None,
+    *,
+    title: str = "Each point is one window",
+) -> HouseFigure:
+    """Draw two features of every window as a scatter plot, one colour and shape per label.
+
+    Parameters
+    ----------
+    features : array_like, shape (N, F)
+        One row of features for each window.
+    names : sequence of str, length N
+        The label of each window.
+    axes : (int, int)
+        The columns drawn to the right and up.
+    axis_names : sequence of str, length F, optional
+        Name and unit of each feature.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together.
+    """
+    values, labels, feature_names = _check_features(features, names, axis_names)
+    right, up = axes
+    if not all(-values.shape[1] <= axis < values.shape[1] for axis in axes):
+        raise ValueError(f"axes is {axes}, but there are {values.shape[1]} features.")
+    sentences = []
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(8, 4.2), layout="constrained")
+        plot = figure.add_subplot()
+        for index, label in enumerate(_unique(COLOURS, labels, only=labels)):
+            chosen = np.array([name == label for name in labels])
+            points = values[chosen][:, [right, up]]
+            points = points[np.isfinite(points).all(axis=1)]
+            plot.scatter(
+                *points.T,
+                s=26,
+                marker=_MARKERS[index % len(_MARKERS)],
+                color=colour_of(label, index),
+                alpha=0.65,
+                linewidths=0,
+                label=label,
+            )
+            if len(points):
+                middle = np.median(points, axis=0)
+                sentences.append(
+                    f"{label.capitalize()}: {len(points)} windows around {middle[0]:.3g} and "
+                    f"{middle[1]:.3g}."
+                )
+        plot.set_xlabel(feature_names[right])
+        plot.set_ylabel(feature_names[up])
+        plot.set_title(title)
+        plot.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4)
+    start = (
+        f"Scatter plot: {title}. To the right: {feature_names[right]}; "
+        f"upwards: {feature_names[up]}."
+    )
+    return HouseFigure(figure, " ".join([start, *sentences]))
+
+
+def speed_strips(
+    speeds: Any,
+    names: Sequence[str],
+    *,
+    walking_below: float,
+    running_below: float,
+    title: str,
+) -> HouseFigure:
+    """Draw the speed of every window, one strip per true label, and two thresholds across them.
+
+    Parameters
+    ----------
+    speeds : array_like, shape (N,)
+        Mean speed of each window in mph.
+    names : sequence of str, length N
+        The true label of each window.
+    walking_below, running_below : float
+        The thresholds, in mph.
+    title : str
+        The finding, in a sentence.
+    """
+    values = np.asarray(speeds, float)
+    labels = [str(name) for name in names]
+    order = _unique(COLOURS, labels, only=labels)
+    sentences = []
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
+        figure = Figure(figsize=(8, 1.3 + 0.6 * len(order)), layout="constrained")
+        axes = figure.add_subplot()
+        for row, label in enumerate(order):
+            chosen = values[[name == label for name in labels]]
+            # The golden ratio spreads the points over the strip, the same way every time.
+            heights = row + 0.7 * ((np.arange(len(chosen)) * 0.618034) % 1 - 0.5)
+            axes.scatter(chosen, heights, s=16, color=colour_of(label, row), alpha=0.6, linewidths=0)
+            sentences.append(
+                f"{label.capitalize()}: {len(chosen)} windows from {chosen.min():.1f} to "
+                f"{chosen.max():.1f} mph."
+            )
+        for threshold in (walking_below, running_below):
+            axes.axvline(threshold, color=INK, linewidth=1.6)
+            axes.annotate(
+                f" {threshold:.1f}", (threshold, 0.0), (0, 2), xycoords=("data", "axes fraction"),
+                textcoords="offset points", va="bottom", fontsize=10.5,
+            )
+        axes.set_yticks(range(len(order)), order)
+        axes.set_ylim(len(order) - 0.3, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(left=0, right=max(30.0, *values, walking_below, running_below) * 1.04)
+        axes.set_xlabel("Mean speed of the window (mph)")
+        axes.set_title(title)
+    start = (
+        f"Speeds of windows by true activity: {title}. The rules say walking below "
+        f"{walking_below:.1f} mph, running below {running_below:.1f} mph, biking above."
+    )
+    return HouseFigure(figure, " ".join([start, *sentences]))
+
+
+def two_boxes() -> HouseFigure:
+    """Draw programming (rules and data give answers) beside learning (answers and data give rules).
+
+    Returns
+    -------
+    HouseFigure
+        A drawing; it holds no data.
+    """
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(8, 2.9), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set(xlim=(0, 16), ylim=(0, 5.6))
+        axes.axis("off")
+        _box(axes, 0.0, "You write the rules", "program", ("rules", "data"), "answers", BLUE)
+        _box(axes, 8.5, "You give the answers", "training", ("answers", "data"), "rules", VERMILLION)
+    return HouseFigure(
+        figure,
+        "Two diagrams. You write the rules: rules and data go into a program, and answers come "
+        "out. You give the answers: answers and data go into training, and rules come out.",
+    )
+
+
+def learning_curve(history: Any, *, title: str = "How training went") -> HouseFigure:
+    """Draw loss and accuracy after each epoch, for training and for validation.
+
+    Parameters
+    ----------
+    history : Mapping[str, Sequence[float]] or keras.callbacks.History
+        ``loss`` and, where there are any, ``val_loss``, ``accuracy`` and ``val_accuracy``:
+        one value for each epoch.
+    title : str
+        The finding, in a sentence.
+    """
+    series = _history(history)
+    accuracy = next((key for key in series if "acc" in key and not key.startswith("val_")), None)
+    panels = [("loss", "Loss")] + ([(accuracy, "Accuracy (%)")] if accuracy else [])
+    sentences = [f"Learning curve: {title}."]
+    with mpl.rc_context({**HOUSE_STYLE, "axes.titlesize": 12}):
+        figure = Figure(figsize=(8, 3.5), layout="constrained")
+        for axes, (key, label) in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            scale = 1 if key == "loss" else 100
+            for prefix, name, colour, style in (
+                ("", "training", TRAINING_COLOUR, "-"),
+                ("val_", "validation", VALIDATION_COLOUR, "--"),
+            ):
+                values = scale * np.asarray(series.get(prefix + key, ()), float)
+                if not len(values):
+                    continue
+                axes.plot(
+                    np.arange(1, len(values) + 1),
+                    values,
+                    style,
+                    color=colour,
+                    label=name,
+                    marker="o" if len(values) == 1 else None,
+                )
+                first, last = (
+                    (f"{value:.3g}" if key == "loss" else _percent(value / 100))
+                    for value in values[[0, -1]]
+                )
+                sentences.append(
+                    f"{name.capitalize()} {label.split()[0].lower()} goes from {first} to {last} "
+                    f"in {len(values)} epoch{'s' if len(values) != 1 else ''}."
+                )
+            axes.set_xlabel("Epoch")
+            axes.set_ylabel(label)
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            if key == "loss":
+                axes.set_ylim(bottom=0)
+            else:
+                axes.set_ylim(top=101)
+            if axes.get_lines():
+                axes.legend()
+            else:
+                axes.text(0.5, 0.5, "no epoch yet", ha="center", transform=axes.transAxes)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    if len(sentences) == 1:
+        sentences.append("No epoch has been trained yet.")
+    return HouseFigure(figure, " ".join(sentences))
+
+
+def accuracy_bars(
+    accuracies: Mapping[str, float], *, title: str = "Accuracy compared"
+) -> HouseFigure:
+    """Draw accuracies as horizontal bars with their percentages.
+
+    Parameters
+    ----------
+    accuracies : Mapping[str, float]
+        A name and an accuracy from 0 to 1 for each bar, from top to bottom.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no bar, or a value is not between 0 and 1.
+    """
+    bars = {_name(name): float(value) for name, value in accuracies.items()}
+    if not bars:
+        raise ValueError("There is no accuracy to draw.")
+    for name, value in bars.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"The accuracy of {name} is {value}; it must lie between 0 and 1.")
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
+        figure = Figure(figsize=(8, 1.25 + 0.55 * len(bars)), layout="constrained")
+        axes = figure.add_subplot()
+        colours = [SKY, BLUE, GREEN, ORANGE]
+        places = np.arange(len(bars))
+        axes.barh(
+            places,
+            [100 * value for value in bars.values()],
+            height=0.62,
+            color=[colours[index % len(colours)] for index in places],
+        )
+        for place, value in zip(places, bars.values(), strict=True):
+            axes.text(
+                100 * value + 1, place, _percent(value, 1), va="center", fontweight="bold"
+            )
+        axes.set_yticks(places, list(bars))
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlim(0, 112)
+        axes.set_xticks(range(0, 101, 20))
+        axes.set_xlabel("Windows named rightly (%)")
+        axes.set_title(title)
+    listed = ", ".join(f"{name} {_percent(value, 1)}" for name, value in bars.items())
+    return HouseFigure(figure, f"Bar chart of accuracy: {title}. {listed}.")
+
+
+def _name(value: object) -> str:
+    text = " ".join(str(value).split()) or "(empty)"
+    text = "no answer" if value is None else text
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def _unique(*groups: Any, only: Any = None) -> list[str]:
+    names = dict.fromkeys(name for group in groups for name in group)
+    return [name for name in names if only is None or name in only]
+
+
+def _describe(values: np.ndarray, quantity: str) -> str:
+    if quantity == "speed":
+        return f"mean {values.mean():.1f} mph, from {values.min():.1f} to {values.max():.1f}"
+    spreads = (f"{axis} {values[:, i].std():.2f}" for i, axis in enumerate(AXIS_COLOURS))
+    return f"spread (standard deviation in g) {', '.join(spreads)}"
+
+
+def _check_features(
+    features: Any, names: Sequence[str], axis_names: Sequence[str] | None
+) -> tuple[np.ndarray, list[str], list[str]]:
+    values = np.asarray(features, float)
+    labels = [str(name) for name in names]
+    if values.ndim != 2 or values.shape[1] < 1:
+        raise ValueError(
+            f"features has the shape {values.shape}; it needs one row for each window and one "
+            "column for each feature."
+        )
+    if len(labels) != len(values):
+        raise ValueError(f"There are {len(values)} rows of features but {len(labels)} names.")
+    titles = (
+        [f"feature {index}" for index in range(values.shape[1])]
+        if axis_names is None
+        else [str(name) for name in axis_names]
+    )
+    if len(titles) != values.shape[1]:
+        raise ValueError(f"There are {values.shape[1]} features but {len(titles)} axis names.")
+    return values, labels, titles
+
+
+def _history(history: Any) -> dict[str, list[float]]:
+    series = getattr(history, "history", history)
+    return {str(key): [float(value) for value in values] for key, values in series.items()}
+
+
+def _box(
+    axes: Any, left: float, heading: str, name: str, inputs: tuple[str, str], output: str, colour: str
+) -> None:
+    """Draw one box with two inputs on its left and one output on its right."""
+    axes.text(left, 5.0, heading, fontsize=13, fontweight="bold")
+    axes.add_patch(
+        FancyBboxPatch(
+            (left + 2.6, 1.0),
+            2.4,
+            2.6,
+            boxstyle="round,pad=0.1,rounding_size=0.25",
+            facecolor=colour,
+            edgecolor="none",
+        )
+    )
+    axes.text(
+        left + 3.8, 2.3, name, color="white", ha="center", va="center", fontsize=13,
+        fontweight="bold",
+    )
+    for text, height in zip(inputs, (3.0, 1.6), strict=True):
+        axes.text(left + 1.45, height, text, ha="right", va="center", fontsize=12.5)
+        _arrow(axes, (left + 1.6, height), (left + 2.4, height))
+    _arrow(axes, (left + 5.15, 2.3), (left + 5.95, 2.3))
+    axes.text(left + 6.1, 2.3, output, ha="left", va="center", fontsize=12.5, fontweight="bold")
+
+
+def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=14, color=MUTED, linewidth=1.6)
+    )
