@@ -15,7 +15,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +65,8 @@ FAILURES = (
         "again.",
     ),
     (
-        r"No matching distribution found for ([\w.-]+)",
-        "There is no {0} for Python {python} on {platform}.\n"
+        r"No matching distribution found for ([\w.-]+)|requested \(constraint\) ([\w.-]+)",
+        "There is no {package} for Python {python} on {platform}.\n"
         "The course runs on 64-bit Linux and Windows, and on Macs with Apple silicon. Where that "
         "is what you have, pip is set to a package index that lacks it: choose another, then type "
         "the same command again.",
@@ -158,12 +157,12 @@ def python_problem(version: "tuple[int, ...]", arguments: "list[str]") -> str:
 
 def _start(arguments: "list[str]") -> int:
     """Run `arguments` in the right environment, which is made first where there is none."""
-    from course import doctor
-
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     command = next((word for word in options if not word.startswith("-")), "")
     if "-h" in options or "--help" in options:
         return _run_here(arguments)
+
+    from course import doctor
 
     extras = EXTRAS.get(command, ())
     environment = doctor.inspect_environment(ROOT)
@@ -299,10 +298,7 @@ def _make_environment(environment: "doctor.Environment") -> None:
     _run([python, "-I", "-m", "venv", str(environment.folder)], environment)
 
 
-def _install_packages(
-    environment: "doctor.Environment",
-    extras: "list[str]",
-) -> None:
+def _install_packages(environment: "doctor.Environment", extras: "list[str]") -> None:
     """Install the course and the pinned versions of all that it needs, showing how far it is."""
     from course import doctor
 
@@ -371,13 +367,15 @@ def _explain(words: str) -> str:
     words
         What pip or venv said before it failed, or the text of an OSError.
     """
+    import tempfile
+
     from course import doctor
 
     for pattern, message in FAILURES:
         found = re.search(pattern, words)
         if found:
             return message.format(
-                *found.groups(),
+                package=next(filter(None, found.groups()), ""),
                 root=ROOT,
                 needed=doctor.gigabytes(doctor.FIRST_INSTALL_BYTES),
                 temporary=tempfile.gettempdir(),
@@ -412,9 +410,12 @@ class _Progress:
         self._stage = ""
         self._names = set()
         self._now = ""
-        self._unpacked_before = 0
+        self._to_unpack = 0
+        self._there_before = 0
         self._renews = sys.stderr.isatty()
-        self._shown = ("", 0.0)
+        self._width = 0
+        self._said_stage = ""
+        self._said_at = 0.0
 
     def read(self, news: str) -> None:
         """Take in what pip has said since the last time, and show how far it is."""
@@ -428,14 +429,16 @@ class _Progress:
     def close(self) -> None:
         """Leave the terminal as a next line expects it."""
         if self._renews:
-            sys.stderr.write("\r" + " " * len(self._shown[0]) + "\r")
+            sys.stderr.write("\r" + " " * self._width + "\r")
 
     def _read_line(self, line: str) -> None:
         found = re.match(r"Collecting ([\w.-]+)", line)
         if found and self._stage != "downloading":
             self._enter("looking up")
             self._names.add(found.group(1))
-        found = re.match(r"(?:Downloading|Using cached|Processing) (\S+\.whl)(?: \((.+)\))?$", line)
+        found = re.match(
+            r"(?:Downloading|Using cached|Processing) (\S+\.whl)(?!\S)(?: \(([\d.]+ \w+)\))?", line
+        )
         if found:
             self._enter("downloading")
             name = re.split(r"[/\\]", found.group(1))[-1].split("-")[0]
@@ -443,8 +446,8 @@ class _Progress:
             self._now = " ".join(filter(None, [name, found.group(2)]))
         if line.startswith("Installing collected packages:"):
             self._enter("unpacking")
-            self._expected = line.count(",") + 1
-            self._unpacked_before = self._count_unpacked()
+            self._to_unpack = line.count(",") + 1
+            self._there_before = self._count_unpacked()
             # From here on a stop would leave old and new mixed: fit to be replaced, not mended.
             self._environment.marker.unlink(missing_ok=True)
 
@@ -455,26 +458,21 @@ class _Progress:
             self._now = ""
 
     def _show(self) -> None:
-        count = len(self._names)
+        count, total = len(self._names), max(len(self._names), self._expected)
         if self._stage == "unpacking":
-            count = max(0, self._count_unpacked() - self._unpacked_before)
+            count = max(0, self._count_unpacked() - self._there_before)
+            total = self._to_unpack
         now = time.monotonic()
-        parts = [
-            f"  {self._stage} {count} of {max(count, self._expected)} packages",
-            self._now,
-            f"{now - self._started:.0f} s",
-        ]
-        text = " · ".join(filter(None, parts))
-        last_text, last_time = self._shown
+        parts = [f"  {self._stage} {count} of {total} packages", self._now]
+        text = " · ".join([*filter(None, parts), f"{now - self._started:.0f} s"])
         if self._renews:
             text = text[: shutil.get_terminal_size().columns - 1]
-            sys.stderr.write("\r" + text.ljust(len(last_text)))
+            sys.stderr.write("\r" + text.ljust(self._width))
             sys.stderr.flush()
-        elif now - last_time < self.INTERVAL and last_text.split()[:1] == [self._stage.split()[0]]:
-            return
-        else:
+            self._width = len(text)
+        elif (self._stage != self._said_stage) or now - self._said_at >= self.INTERVAL:
             _say(text)
-        self._shown = (text, now)
+            self._said_stage, self._said_at = self._stage, now
 
     def _count_unpacked(self) -> int:
         folder = "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"

@@ -2,34 +2,26 @@
 
 Standard library only, so that it can be asked before anything is installed. What the course needs
 is read from ``pyproject.toml``, the one home of that fact; ``course/__main__.py`` asks the same
-questions to decide whether anything must be installed.
+questions to decide whether anything must be installed. Each start pays for the imports at the top,
+so what only some answers need is imported where they are found.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from course.__main__ import ROOT, python_problem
-
-DEFAULT_PORT = 8888
 
 #: Free disk space that a first installation needs: measured on Linux x86-64 with Python 3.11,
 #: 2.2 GB installed with the test extra, and pip keeps about 0.9 GB of downloads beside it.
@@ -250,7 +242,7 @@ def diagnose(
     *,
     root: Path = ROOT,
     workspace: Path | None = None,
-    port: int = DEFAULT_PORT,
+    port: int = 8888,
     kernel_seconds: float = KERNEL_SECONDS,
 ) -> list[Diagnosis]:
     """Look at everything that has been seen to go wrong.
@@ -262,7 +254,7 @@ def diagnose(
     workspace
         The learner's folder; the default one when None.
     port
-        The port that ``course start`` would use.
+        The first port that ``course start`` would try.
     kernel_seconds
         Longest wait, in seconds, for a notebook kernel to start and compute 1 + 1.
 
@@ -296,9 +288,9 @@ def report(diagnoses: Iterable[Diagnosis]) -> str:
 
     Examples
     --------
-    >>> print(report([Diagnosis("port", False, "Port 8888 is in use.", "Add --port 8889.")]))
-    mend  port: Port 8888 is in use.
-          Add --port 8889.
+    >>> print(report([Diagnosis("disk", False, "The disk is full.", "Free some space.")]))
+    mend  disk: The disk is full.
+          Free some space.
     <BLANKLINE>
     1 thing to mend.
     """
@@ -375,6 +367,8 @@ def _look_at_packages(root: Path, missing: list[tuple[Requirement, str | None]])
 
 def _look_at_folder(name: str, folder: Path, *, needed: bool) -> Diagnosis:
     """Try to write in `folder`, or where it would be made; permission bits do not tell all."""
+    import tempfile
+
     place = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
     try:
         with tempfile.TemporaryFile(dir=place):
@@ -391,12 +385,17 @@ def _look_at_folder(name: str, folder: Path, *, needed: bool) -> Diagnosis:
 
 
 def _look_at_port(port: int) -> Diagnosis:
-    if _is_free(port):
+    from course.start import free_port
+
+    try:
+        free = free_port(port)
+    except OSError as error:
+        found, _, mend = str(error).partition(". ")
+        return Diagnosis("port", False, f"{found}.", mend)
+    if free == port:
         return Diagnosis("port", True, f"Port {port} is free.")
-    other = next((p for p in range(port + 1, port + 100) if _is_free(p)), None)
-    mend = f"Add --port {other} to course start." if other else "Close some programs."
-    found = f"Port {port} is in use, perhaps by a course that is already running."
-    return Diagnosis("port", False, found, mend)
+    found = f"Port {port} is in use, perhaps by a course that is running: {free} would be taken."
+    return Diagnosis("port", True, found, f"Choose another with course start --port {free + 1}.")
 
 
 def _look_at_kernel(seconds: float) -> Diagnosis:
@@ -555,6 +554,8 @@ def _version_key(version: str) -> tuple:
 
 
 def _installed_version(name: str) -> str | None:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except (importlib.metadata.PackageNotFoundError, KeyError):
@@ -563,6 +564,10 @@ def _installed_version(name: str) -> str | None:
 
 def _is_installed_from(root: Path) -> bool:
     """Whether the running Python's installation of the course is an editable one of `root`."""
+    import importlib.metadata
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     try:
         record = importlib.metadata.distribution(_pyproject(root)["project"]["name"])
         origin = json.loads(record.read_text("direct_url.json") or "{}")
@@ -593,23 +598,13 @@ def _starts(python: Path, *arguments: str) -> bool:
     return done.returncode == 0
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        if os.name != "nt":
-            # A server that has just ended still holds its port for a minute, in vain.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error.errno not in (errno.EADDRINUSE, errno.EACCES)
-    return True
-
-
 def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
 def _wrap(text: str) -> list[str]:
+    import textwrap
+
     return textwrap.wrap(
         text, width=98, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False
     )

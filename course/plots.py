@@ -12,6 +12,8 @@ import base64
 import html
 import io
 import logging
+import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,8 @@ AXIS_COLOURS: dict[str, str] = {"x": ORANGE, "y": SKY, "z": "#444444"}
 
 TRAINING_COLOUR, VALIDATION_COLOUR = BLUE, VERMILLION
 
+_WIDTH = 7.5  # inches
+
 _SPARE_COLOURS = (ORANGE, SKY, MUTED, INK)
 _MARKERS = "os^DvP*X"
 _OTHER = "something else"
@@ -51,15 +55,19 @@ _MOST_EXTRA_COLUMNS = 3
 _LONGEST_NAME = 22
 
 HOUSE_STYLE: dict[str, Any] = {
-    "figure.figsize": (8.0, 3.5),
-    "figure.dpi": 110,
+    # 750 CSS pixels fill most of the notebook column of a 1280 pixel wide window; at 900 pixels
+    # the picture shrinks to some 450, and 12 point letters are still 10 pixels high.
+    "figure.figsize": (_WIDTH, 3.3),
+    "figure.dpi": 100,
     "figure.facecolor": "white",
-    "font.size": 11.5,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "font.size": 12,
     "axes.titlesize": 13,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
-    "axes.labelsize": 11.5,
+    "axes.labelsize": 12,
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.spines.top": False,
@@ -73,12 +81,12 @@ HOUSE_STYLE: dict[str, Any] = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
+    "xtick.labelsize": 11.5,
+    "ytick.labelsize": 11.5,
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
-    "legend.fontsize": 11,
+    "legend.fontsize": 11.5,
     "text.color": INK,
     # Names come from learners: a "$" in one of them must not start a formula.
     "text.parse_math": False,
@@ -108,11 +116,14 @@ class HouseFigure:
         self._png: bytes | None = None
 
     def png(self) -> bytes:
-        """Return the picture as PNG bytes, with two pixels for each CSS pixel."""
+        """Return the picture as PNG bytes, with one and a half pixels for each CSS pixel."""
         if self._png is None:
             buffer = io.BytesIO()
-            with mpl.rc_context(HOUSE_STYLE):
-                self.figure.savefig(buffer, format="png", dpi=2 * self.figure.dpi)
+            with mpl.rc_context(HOUSE_STYLE), warnings.catch_warnings():
+                # A learner's name in letters that the font lacks is drawn as boxes; it must not
+                # be a warning on stderr besides.
+                warnings.simplefilter("ignore", UserWarning)
+                self.figure.savefig(buffer, format="png", dpi=1.5 * self.figure.dpi)
             self._png = buffer.getvalue()
         return self._png
 
@@ -180,7 +191,6 @@ def confusion_matrix(
     if not true:
         raise ValueError("A confusion matrix needs at least one window.")
     rows = _unique([_name(label) for label in labels] if labels is not None else [], true)
-    rows = [row for row in rows if labels is None or row in true or row in map(_name, labels)]
     extra = [name for name in _unique(predicted) if name not in rows]
     columns = rows + extra[:_MOST_EXTRA_COLUMNS]
     if len(extra) > _MOST_EXTRA_COLUMNS:
@@ -194,7 +204,7 @@ def confusion_matrix(
 
     with mpl.rc_context({**HOUSE_STYLE, "axes.grid": False}):
         height = 1.5 + 0.58 * len(rows)
-        figure = Figure(figsize=(8, max(3.0, height)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, max(3.0, height)), layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
         for row, column in np.ndindex(*counts.shape):
@@ -205,12 +215,13 @@ def confusion_matrix(
                 f"{counts[row, column]}\n{_percent(shares[row, column])}",
                 ha="center",
                 va="center",
-                fontsize=11.5,
+                fontsize=12,
                 fontweight="bold" if right else "normal",
                 color="white" if shares[row, column] > 0.62 else INK,
                 linespacing=1.15,
             )
-        axes.set_xticks(range(len(columns)), columns)
+        wide = 22 if len(columns) <= 4 else 11
+        axes.set_xticks(range(len(columns)), [textwrap.fill(name, wide) for name in columns])
         axes.set_yticks(range(len(rows)), rows)
         axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
@@ -219,20 +230,20 @@ def confusion_matrix(
         axes.spines[:].set_visible(False)
         axes.set_xlabel("Answer given")
         axes.set_ylabel("True activity")
-        axes.set_title(title)
+        axes.set_title(_wrapped(title))
 
-    sentences = [f"Confusion matrix: {title}."]
+    sentences = [f"Confusion matrix: {_sentence(title)}"]
     for row, label in enumerate(rows):
         if not totals[row]:
             sentences.append(f"There was no {label} window.")
             continue
         answers = ", ".join(
-            f"{counts[row, column]} were called {columns[column]} "
+            f"{counts[row, column]} {_were(counts[row, column])} called {columns[column]} "
             f"({_percent(shares[row, column])})"
             for column in np.argsort(-counts[row], kind="stable")
             if counts[row, column]
         )
-        sentences.append(f"Of {totals[row]} {label} windows {answers}.")
+        sentences.append(f"Of {totals[row]} {label} window{'' if totals[row] == 1 else 's'} {answers}.")
     return HouseFigure(figure, " ".join(sentences))
 
 
@@ -270,10 +281,10 @@ def recordings(
     columns = min(4, len(items))
     rows = -(-len(items) // columns)
     unit = "mph" if quantity == "speed" else "g"
-    sentences = [f"{title}." if title else ""]
+    sentences = [_sentence(title)]
 
     with mpl.rc_context({**HOUSE_STYLE, "axes.titlesize": 12}):
-        figure = Figure(figsize=(8, 1.1 + 2.4 * rows), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.1 + 2.4 * rows), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for index, (axes, item) in enumerate(zip(grid.flat, items, strict=False)):
             name = f"Recording {index + 1}" if hide_labels else str(item.label)
@@ -286,7 +297,7 @@ def recordings(
                 for axis, colour in enumerate(AXIS_COLOURS.values()):
                     axes.plot(seconds, values[:, axis], color=colour, linewidth=1.1)
             axes.set_title(name)
-            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             sentences.append(f"{name.capitalize()}: {_describe(values, quantity)}.")
         for axes in grid.flat[len(items) :]:
             axes.set_visible(False)
@@ -295,12 +306,13 @@ def recordings(
         else:
             handles = grid[0, 0].get_lines()
             figure.legend(handles, AXIS_COLOURS, loc="outside upper right", ncols=3)
-        figure.supxlabel("Time (s)", fontsize=11.5)
-        figure.supylabel(f"{quantity.capitalize()} ({unit})", fontsize=11.5)
+        figure.supxlabel("Time (s)", fontsize=12)
+        figure.supylabel(f"{quantity.capitalize()} ({unit})", fontsize=12)
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+            figure.suptitle(_wrapped(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
 
-    start = f"{len(items)} plots of {quantity} in {unit} over time, side by side."
+    many = f"{len(items)} plots" if len(items) > 1 else "1 plot"
+    start = f"{many} of {quantity} in {unit} over time."
     return HouseFigure(figure, " ".join(filter(None, [start, *sentences])))
 
 
@@ -338,7 +350,7 @@ def feature_clouds(
         raise ValueError(f"axes is {axes}, but there are {values.shape[1]} features.")
     sentences = []
     with mpl.rc_context(HOUSE_STYLE):
-        figure = Figure(figsize=(8, 4.2), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 4.2), layout="constrained")
         plot = figure.add_subplot()
         for index, label in enumerate(_unique(COLOURS, labels, only=labels)):
             chosen = np.array([name == label for name in labels])
@@ -356,15 +368,15 @@ def feature_clouds(
             if len(points):
                 middle = np.median(points, axis=0)
                 sentences.append(
-                    f"{label.capitalize()}: {len(points)} windows around {middle[0]:.3g} and "
+                    f"{label.capitalize()}: {_windows(len(points))} around {middle[0]:.3g} and "
                     f"{middle[1]:.3g}."
                 )
         plot.set_xlabel(feature_names[right])
         plot.set_ylabel(feature_names[up])
-        plot.set_title(title)
+        plot.set_title(_wrapped(title))
         plot.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4)
     start = (
-        f"Scatter plot: {title}. To the right: {feature_names[right]}; "
+        f"Scatter plot: {_sentence(title)} To the right: {feature_names[right]}; "
         f"upwards: {feature_names[up]}."
     )
     return HouseFigure(figure, " ".join([start, *sentences]))
@@ -396,7 +408,7 @@ def speed_strips(
     order = _unique(COLOURS, labels, only=labels)
     sentences = []
     with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
-        figure = Figure(figsize=(8, 1.3 + 0.6 * len(order)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.3 + 0.6 * len(order)), layout="constrained")
         axes = figure.add_subplot()
         for row, label in enumerate(order):
             chosen = values[[name == label for name in labels]]
@@ -404,23 +416,23 @@ def speed_strips(
             heights = row + 0.7 * ((np.arange(len(chosen)) * 0.618034) % 1 - 0.5)
             axes.scatter(chosen, heights, s=16, color=colour_of(label, row), alpha=0.6, linewidths=0)
             sentences.append(
-                f"{label.capitalize()}: {len(chosen)} windows from {chosen.min():.1f} to "
+                f"{label.capitalize()}: {_windows(len(chosen))} from {chosen.min():.1f} to "
                 f"{chosen.max():.1f} mph."
             )
         for threshold in (walking_below, running_below):
             axes.axvline(threshold, color=INK, linewidth=1.6)
             axes.annotate(
                 f" {threshold:.1f}", (threshold, 0.0), (0, 2), xycoords=("data", "axes fraction"),
-                textcoords="offset points", va="bottom", fontsize=10.5,
+                textcoords="offset points", va="bottom", fontsize=11.5,
             )
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(len(order) - 0.3, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(left=0, right=max(30.0, *values, walking_below, running_below) * 1.04)
         axes.set_xlabel("Mean speed of the window (mph)")
-        axes.set_title(title)
+        axes.set_title(_wrapped(title))
     start = (
-        f"Speeds of windows by true activity: {title}. The rules say walking below "
+        f"Speeds of windows by true activity: {_sentence(title)} The rules say walking below "
         f"{walking_below:.1f} mph, running below {running_below:.1f} mph, biking above."
     )
     return HouseFigure(figure, " ".join([start, *sentences]))
@@ -435,12 +447,12 @@ def two_boxes() -> HouseFigure:
         A drawing; it holds no data.
     """
     with mpl.rc_context(HOUSE_STYLE):
-        figure = Figure(figsize=(8, 2.9), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 2.2), layout="constrained")
         axes = figure.add_subplot()
-        axes.set(xlim=(0, 16), ylim=(0, 5.6))
+        axes.set(xlim=(0, 16), ylim=(0.7, 5.6))
         axes.axis("off")
         _box(axes, 0.0, "You write the rules", "program", ("rules", "data"), "answers", BLUE)
-        _box(axes, 8.5, "You give the answers", "training", ("answers", "data"), "rules", VERMILLION)
+        _box(axes, 8.4, "You give the answers", "training", ("answers", "data"), "rules", VERMILLION)
     return HouseFigure(
         figure,
         "Two diagrams. You write the rules: rules and data go into a program, and answers come "
@@ -462,9 +474,9 @@ def learning_curve(history: Any, *, title: str = "How training went") -> HouseFi
     series = _history(history)
     accuracy = next((key for key in series if "acc" in key and not key.startswith("val_")), None)
     panels = [("loss", "Loss")] + ([(accuracy, "Accuracy (%)")] if accuracy else [])
-    sentences = [f"Learning curve: {title}."]
+    sentences = [f"Learning curve: {_sentence(title)}"]
     with mpl.rc_context({**HOUSE_STYLE, "axes.titlesize": 12}):
-        figure = Figure(figsize=(8, 3.5), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 3.5), layout="constrained")
         for axes, (key, label) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
@@ -503,7 +515,7 @@ def learning_curve(history: Any, *, title: str = "How training went") -> HouseFi
                 axes.legend()
             else:
                 axes.text(0.5, 0.5, "no epoch yet", ha="center", transform=axes.transAxes)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
     if len(sentences) == 1:
         sentences.append("No epoch has been trained yet.")
     return HouseFigure(figure, " ".join(sentences))
@@ -526,14 +538,14 @@ def accuracy_bars(
     ValueError
         If there is no bar, or a value is not between 0 and 1.
     """
-    bars = {_name(name): float(value) for name, value in accuracies.items()}
+    bars = {_name(name, 40): float(value) for name, value in accuracies.items()}
     if not bars:
         raise ValueError("There is no accuracy to draw.")
     for name, value in bars.items():
         if not 0 <= value <= 1:
             raise ValueError(f"The accuracy of {name} is {value}; it must lie between 0 and 1.")
     with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
-        figure = Figure(figsize=(8, 1.25 + 0.55 * len(bars)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.25 + 0.55 * len(bars)), layout="constrained")
         axes = figure.add_subplot()
         colours = [SKY, BLUE, GREEN, ORANGE]
         places = np.arange(len(bars))
@@ -554,15 +566,30 @@ def accuracy_bars(
         axes.set_xlim(0, 112)
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel("Windows named rightly (%)")
-        axes.set_title(title)
+        axes.set_title(_wrapped(title))
     listed = ", ".join(f"{name} {_percent(value, 1)}" for name, value in bars.items())
-    return HouseFigure(figure, f"Bar chart of accuracy: {title}. {listed}.")
+    return HouseFigure(figure, f"Bar chart of accuracy: {_sentence(title)} {listed}.")
 
 
-def _name(value: object) -> str:
-    text = " ".join(str(value).split()) or "(empty)"
-    text = "no answer" if value is None else text
-    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
+def _name(value: object, longest: int = _LONGEST_NAME) -> str:
+    text = "no answer" if value is None else " ".join(str(value).split()) or "(empty)"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _wrapped(title: str) -> str:
+    return textwrap.fill(title, 72, max_lines=2, placeholder="…")
+
+
+def _windows(count: int) -> str:
+    return f"{count} window{'' if count == 1 else 's'}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _sentence(title: str) -> str:
+    return title if not title or title[-1] in ".?" else f"{title}."
 
 
 def _percent(share: float, digits: int = 0) -> str:

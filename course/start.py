@@ -35,7 +35,7 @@ def start(*, workspace: Path | None = None, port: int = 8888, browser: bool = Tr
         raise OSError(str(error)) from error
     print(f"Your notebooks are in {folder}")
     for change in changes:
-        print(f"  {change}")
+        print(f"  {change.sentence}")
     command = [
         sys.executable, "-P", "-m", "jupyter_server",
         f"--ServerApp.root_dir={folder}",

@@ -345,9 +345,9 @@ class _Person:
             # Plain range: people choose to walk at about 3.1 mph (1.4 m/s).
             walk_mph=rng.normal(3.1, 0.25),
             # Plain range: joggers and club runners, 13 to 6 minutes a mile.
-            run_mph=np.clip(rng.normal(6.8, 1.1), 4.8, 9.5),
+            run_mph=np.clip(rng.normal(7.0, 1.1), 4.8, 9.5),
             # Plain range: everyday riders, stops not counted.
-            ride_mph=np.clip(rng.normal(11.5, 1.6), 8, 16),
+            ride_mph=np.clip(rng.normal(11.3, 1.4), 8, 15),
             watch=_draw_watch(rng, other_wrist=other_wrist),
             # Prototype: a sensor's scale is right to 1 %, its zero to 0.02 g.
             gain=1 + rng.normal(0, 0.01, 3),
@@ -472,9 +472,7 @@ def _gait(person: _Person, take: _Take, *, running: bool) -> np.ndarray:
     bounce = bounce * take.factor(0.1)
     strike = strike * take.factor(0.15)
 
-    shoulder = forward + swing * (
-        np.sin(phase) + 0.15 * np.sin(2 * phase + take.uniform(0, 0.6))
-    )
+    shoulder = forward + swing * (np.sin(phase) + 0.15 * np.sin(2 * phase + take.uniform(0, 0.6)))
     bend = (0.30 if running else 0.25) * swing * np.maximum(0, np.sin(phase - 0.3))
     elbow = elbow + take.about(0.08) + bend
     if not running:
@@ -539,20 +537,22 @@ def _golf(person: _Person, take: _Take) -> np.ndarray:
     # Each window holds a downswing and its impact; about one in ten begins in mid-backswing.
     latest = take.readings / SAMPLE_RATE_HZ - 1.1 * tempo - 0.15
     start = -0.4 + take.uniform(0, 1) * (latest + 0.4)
-    # Start and top of the backswing (0.85 s), impact 0.25 s later, follow-through, finish;
-    # then, and this the prototype has not, the club is held for a second and lowered.
-    knots = np.array([-99, 0, 0.75, 0.85, 1.10, 1.35, 1.90, 2.90, 4.10, 999])
-    shoulder_knots = np.array([0, 0, -1.9, -1.95, 0.05, 1.6, 2.3, 2.3, 0, 0])
-    roll_knots = np.array([0, 0, 1.2, 1.25, 0, -1.1, -1.4, -1.4, 0, 0])
+    # Start and top of the backswing (0.85 s), impact 0.25 s later, follow-through, finish.
+    knots = np.array([-99, 0, 0.75, 0.85, 1.10, 1.35, 1.90, 999])
+    shoulder_knots = np.array([0, 0, -1.9, -1.95, 0.05, 1.6, 2.3, 2.3])
+    roll_knots = np.array([0, 0, 1.2, 1.25, 0, -1.1, -1.4, -1.4])
     since = (take.time - start) / tempo
     swing = person.swing_size * take.factor(0.06) * np.interp(since, knots, shoulder_knots)
     twist = person.swing_size * take.factor(0.10) * np.interp(since, knots, roll_knots)
-    swing, twist = _smooth(swing, 3.5), _smooth(twist, 4.0)
+    # Not in the prototype, whose windows were half as long: the finish is held for a second
+    # and the club lowered in the next one and a half.
+    lowered = 0.5 + 0.5 * np.cos(np.pi * ((since - 2.9) / 1.5).clip(0, 1))
+    swing, twist = _smooth(swing, 3.5) * lowered, _smooth(twist, 4.0) * lowered
 
     shoulder = 0.35 + take.about(0.08) + swing + 0.01 * take.band(0.2, 1.5)
-    # Half of them waggle the club, for 0.8 s.
-    waggle = np.clip(take.time - take.uniform(0, 1) * (take.time[-1] - 0.8), 0, 0.8)
-    waggle = np.sin(np.pi * waggle / 0.8) ** 2 * np.sin(2 * np.pi * 2 * waggle)
+    # Half of them waggle the club, for 0.8 s, in the last two seconds before they swing.
+    waggle = (take.time - start + take.uniform(0.8, 2)).clip(0, 0.8)
+    waggle = np.sin(np.pi * waggle / 0.8) * np.sin(2 * np.pi * 2 * waggle)
     shoulder = shoulder + 0.12 * take.happens(0.5) * waggle
     roll = 0.3 + take.about(0.15) + twist + 0.02 * take.band(0.3, 2)
     # The swing's plane leans: half of its acceleration is sideways.
@@ -560,7 +560,9 @@ def _golf(person: _Person, take: _Take) -> np.ndarray:
 
     hit = np.zeros_like(shoulder)
     at = np.round((start + 1.1 * tempo) * _SIMULATION_HZ).astype(int) + _MARGIN
-    np.put_along_axis(hit, np.minimum(at, take.samples - 1), person.swing_size * take.uniform(0.5, 3), axis=1)
+    np.put_along_axis(
+        hit, np.minimum(at, take.samples - 1), person.swing_size * take.uniform(0.5, 3), axis=1
+    )
     shock = _ring(hit, np.full((take.windows, 1), 18.0), decay=0.02)
     ways = take.rng.normal(0, 1, (3, take.windows, 1))
     # A club is an arm's extension: hands move on a circle a quarter larger.
@@ -655,32 +657,31 @@ def _reported(take: _Take, pace: np.ndarray, wander: float) -> np.ndarray:
 
 
 def _walk_speed(person: _Person, take: _Take) -> np.ndarray:
-    # Plain range: strolls and brisk walks; one window in three follows a pause at a crossing.
+    # Plain range: strolls and brisk walks; two windows in five follow a pause at a crossing.
     pace = (person.walk_mph + take.about(0.30)).clip(2.2, 3.7)
     paused = take.happens(0.40) * take.uniform(0, 20)
-    return _reported(take, pace * (1 - paused / _PACE_SECONDS) + 0 * take.time, 0.20)
+    return _reported(take, pace * (1 - paused / _PACE_SECONDS), 0.20)
 
 
 def _golf_speed(person: _Person, take: _Take) -> np.ndarray:
-    # A golfer walks to the ball as on any walk, and has stood there for a few seconds.
+    # A golfer walks to the ball as on any walk, and has stood over it for a few seconds.
     pace = (person.walk_mph + take.about(0.30)).clip(2.2, 3.7)
-    stood = take.uniform(3, 14) + take.time - take.time.mean()
-    stood = stood.clip(0, None)
-    return _reported(take, pace * (1 - stood / _PACE_SECONDS).clip(0, 1), 0.20)
+    stood = (take.uniform(1, 12) + take.time).clip(0, _PACE_SECONDS)
+    return _reported(take, pace * (1 - stood / _PACE_SECONDS), 0.20)
 
 
 def _run_speed(person: _Person, take: _Take) -> np.ndarray:
-    # Plain range: easy and quick outings, flat and hilly minutes; 4.3 to 11 mph.
-    pace = (person.run_mph * take.factor(0.13)).clip(4.3, 11)
-    return _reported(take, pace + 0 * take.time, 0.15)
+    # Plain range: easy and quick outings, flat and hilly minutes.
+    pace = (person.run_mph * take.factor(0.15)).clip(4.3, 11)
+    return _reported(take, pace, 0.15)
 
 
 def _ride_speed(person: _Person, take: _Take) -> np.ndarray:
-    # Plain range: climbs, head winds and descents; 4.5 to 30 mph.
-    pace = (person.ride_mph * take.factor(0.36)).clip(4.5, 31)
-    # Plain range: one window in eight follows a red light.
+    # Plain range: climbs, head winds and descents.
+    pace = (person.ride_mph * take.factor(0.38)).clip(4, 31)
+    # Plain range: one window in seven follows a red light.
     stopped = take.happens(0.15) * take.uniform(10, 45)
-    return _reported(take, pace * (1 - stopped / _PACE_SECONDS) + 0 * take.time, 0.35)
+    return _reported(take, pace * (1 - stopped / _PACE_SECONDS), 0.35)
 
 
 _SPEEDS = {
@@ -716,9 +717,9 @@ def _write_sample(path: Path, seed: int = 0) -> None:
     recordings = [recording(label, seconds=10, seed=seed) for label in LABELS]
     np.savez_compressed(
         path,
-        acceleration=np.round(
-            np.stack([r.acceleration for r in recordings]) * _STEPS_PER_G
-        ).astype(np.int16),
+        acceleration=np.round(np.stack([r.acceleration for r in recordings]) * _STEPS_PER_G).astype(
+            np.int16
+        ),
         speed=np.round(np.stack([r.speed for r in recordings]) * _STEPS_PER_MPH).astype(np.int16),
     )
 

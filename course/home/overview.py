@@ -100,7 +100,7 @@ def overview(
     notes
         Sentences to show above the modules.
     """
-    rows = tuple(_module_row(module, best.get(module.slug, {}), links(module)) for module in modules)
+    rows = tuple(_module_row(each, best.get(each.slug, {}), links(each)) for each in modules)
     earned, possible = sum(row.earned for row in rows), sum(row.possible for row in rows)
     minutes_left = sum(row.minutes_left for row in rows)
     return Overview(
@@ -126,7 +126,8 @@ def _module_row(module: Module, best: Mapping[str, float], links: Links) -> Modu
         state = IN_PROGRESS if tried else NOT_STARTED
     left = 0.0 if state == DONE else module.minutes * (1 - earned / possible if possible else 1)
     minutes_left = math.ceil(left - 1e-9)
-    whole = f"{_duration(module.minutes)}"
+    whole = _duration(module.minutes)
+    left_text = f"{_duration(minutes_left)} of {whole} left"
     return ModuleRow(
         number=module.number,
         slug=module.slug,
@@ -135,7 +136,7 @@ def _module_row(module: Module, best: Mapping[str, float], links: Links) -> Modu
         state=state,
         minutes=module.minutes,
         minutes_left=minutes_left,
-        minutes_text=f"{_duration(minutes_left)} of {whole} left" if state == IN_PROGRESS else whole,
+        minutes_text=left_text if state == IN_PROGRESS else whole,
         earned=earned,
         possible=possible,
         points_text=_points(earned, possible),
@@ -147,10 +148,11 @@ def _module_row(module: Module, best: Mapping[str, float], links: Links) -> Modu
 
 def _check_row(check: CheckInfo, fraction: float | None) -> CheckRow:
     earned = (fraction or 0.0) * check.points
+    state = IN_PROGRESS
     if fraction is None:
         state = NOT_STARTED
-    else:
-        state = DONE if fraction > 1 - 1e-9 else IN_PROGRESS
+    elif fraction > 1 - 1e-9:
+        state = DONE
     return CheckRow(
         name=check.name,
         title=check.title or check.name.replace("_", " "),

@@ -28,14 +28,14 @@ class FeatureScatter(HouseWidget):
         Name and unit of each feature.
     windows : array_like, shape (N, T, 3)
         The acceleration behind each row, in g. Of more than 400 windows a share of each label is
-        drawn, evenly spaced.
+        drawn, evenly spaced. Windows whose numbers are not all finite are left out.
     sample_rate_hz : float
         Readings per second in a window.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit together, or there are fewer than two features.
+        If the shapes do not fit together, there are fewer than two features, or no row is finite.
     """
 
     _esm = script("feature_scatter")
@@ -68,13 +68,17 @@ class FeatureScatter(HouseWidget):
                 f"features has the shape {values.shape} and there are {len(axis_names)} axis "
                 "names; the scatter plot needs two or more columns and a name for each."
             )
-        if signals.shape != (len(values), signals.shape[-2], 3) or len(labels) != len(values):
+        if signals.ndim != 3 or signals.shape[2] != 3 or not (
+            len(signals) == len(labels) == len(values)
+        ):
             raise ValueError(
                 f"There are {len(values)} rows of features, {len(labels)} names and windows of "
                 f"the shape {signals.shape}; each row needs one name and one (T, 3) window."
             )
         order = [name for name in dict.fromkeys((*plots.COLOURS, *labels)) if name in labels]
         usable = np.isfinite(values).all(axis=1) & np.isfinite(signals).all(axis=(1, 2))
+        if not usable.any():
+            raise ValueError("No row of features holds finite numbers only; there is nothing to draw.")
         chosen = _share(np.array(labels), usable, order)
         self.features, self.names = values[chosen], [labels[i] for i in chosen]
         self.axis_names = [str(name) for name in axis_names]

@@ -15,8 +15,7 @@ from course.widgets._base import HouseWidget, script
 class LearningCurve(HouseWidget):
     """A learning curve that grows by one point with each epoch.
 
-    Pass :meth:`callback` to ``model.fit``; the widget shows itself where training starts, unless
-    that cell has shown it already.
+    Pass :meth:`callback` to ``model.fit``; the widget shows itself where training starts.
 
     Parameters
     ----------
@@ -103,7 +102,7 @@ class LearningCurve(HouseWidget):
         class DrawLearningCurve(keras.callbacks.Callback):
             def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
                 curve.begin((self.params or {}).get("epochs"))
-                curve._show_once()
+                curve._show()
 
             def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
                 curve.add_epoch(logs or {})
@@ -114,13 +113,15 @@ class LearningCurve(HouseWidget):
         return DrawLearningCurve()
 
     def _ipython_display_(self, **_: Any) -> None:
-        # Shown under an id of its own, so that the picture kept in the notebook can be renewed.
-        self._shown_in = _execution_count()
-        self._publish(update=False)
-
-    def _show_once(self) -> None:
+        # Shown once in a cell, by training or by name, and under an id of its own, so that the
+        # picture kept in the notebook can be renewed.
         count = _execution_count()
-        if count is not None and count != self._shown_in:
+        if count != self._shown_in:
+            self._shown_in = count
+            self._publish(update=False)
+
+    def _show(self) -> None:
+        if _execution_count() is not None:
             self._ipython_display_()
 
     def _publish(self, *, update: bool) -> None:

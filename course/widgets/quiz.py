@@ -73,7 +73,7 @@ class Quiz(HouseWidget):
         self.options = {str(letter): str(text) for letter, text in options.items()}
         self._on_choice = on_choice
         # The front end's messages arrive in a thread of their own (ipykernel 7).
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         super().__init__(
             question=question, task=task, _options=[list(pair) for pair in self.options.items()]
         )

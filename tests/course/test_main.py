@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 import course.__main__ as bootstrap
+from course import doctor
 
 BACKEND = """
 import tomllib, zipfile
@@ -79,9 +80,6 @@ class Checkout:
         for name in COPIED:
             shutil.copy(bootstrap.ROOT / "course" / name, folder / "course" / name)
         (folder / "course/cli.py").write_text(CLI, "utf-8")
-        (folder / "course/workspace.py").write_text(
-            "from pathlib import Path\n\ndef default_path():\n    return Path.home()\n", "utf-8"
-        )
         (folder / "backend/mini_backend.py").write_text(BACKEND, "utf-8")
         self.require("mini-dep>=1,<9")
 
@@ -159,18 +157,31 @@ def wheels(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory, wheels):
-    """A checkout after its first start, in a folder whose name has a space and an umlaut."""
+def first(tmp_path_factory, wheels):
+    """A checkout after its first start, in a folder whose name has spaces and an umlaut."""
     checkout = Checkout(tmp_path_factory.mktemp("first") / "Übung für alle", wheels)
     began = time.monotonic()
-    checkout.first = checkout.start("start", "--port", "8899")
-    checkout.seconds = time.monotonic() - began
-    return checkout
+    answer = checkout.start("start", "--port", "8899")
+    return SimpleNamespace(
+        checkout=checkout, answer=answer, seconds=time.monotonic() - began, log=checkout.log()
+    )
+
+
+@pytest.fixture
+def installed(first):
+    """That checkout, complete and up to date whatever the test before did to it."""
+    first.checkout.require("mini-dep>=1,<9")
+    assert first.checkout.start("start").code == 0
+    return first.checkout
 
 
 @pytest.fixture
 def checkout(tmp_path, wheels):
     return Checkout(tmp_path / "checkout", wheels)
+
+
+def environment_of(checkout):
+    return doctor.inspect_environment(checkout.folder.resolve())
 
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows knows no such signals or permissions.")
@@ -179,17 +190,18 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows knows no such signal
 # The first start and the next
 
 
-def test_first_start_installs_and_runs_the_command_there(installed):
-    assert installed.first.code == 0
-    assert installed.runs_in_its_environment(installed.first)
-    assert installed.first.facts["mini-dep"] == "1.0"
-    assert installed.first.facts["mini-extra"] is None
+def test_first_start_installs_and_runs_the_command_there(first):
+    assert first.answer.code == 0
+    assert first.checkout.runs_in_its_environment(first.answer)
+    assert first.answer.facts["mini-dep"] == "1.0"
+    assert first.answer.facts["mini-extra"] is None
 
 
-def test_first_start_says_where_it_installs_and_that_it_is_done(installed):
-    assert str(installed.environment) in installed.first.said
-    assert re.search(r"unpacking \d of 2 packages", installed.first.said)
-    assert re.search(r"Installed in \d+ s\.", installed.first.said)
+def test_first_start_says_where_it_installs_and_that_it_is_done(first):
+    assert str(first.checkout.environment) in first.answer.said
+    assert "downloading 1 of 1 packages · mini_dep" in first.answer.said
+    assert re.search(r"unpacking \d of 2 packages", first.answer.said)
+    assert re.search(r"Installed in \d+ s\.", first.answer.said)
 
 
 def test_second_start_installs_nothing_and_says_nothing(installed):
@@ -200,14 +212,14 @@ def test_second_start_installs_nothing_and_says_nothing(installed):
     assert installed.log() == before
 
 
-def test_second_start_takes_a_fraction_of_the_first(installed):
+def test_second_start_takes_a_fraction_of_the_first(first, installed):
     def seconds():
         began = time.monotonic()
         installed.start("start")
         return time.monotonic() - began
 
     # Making an environment takes at least two seconds, and the bound for a start is half a second.
-    assert min(seconds() for _ in range(3)) < installed.seconds / 4
+    assert min(seconds() for _ in range(3)) < first.seconds / 4
 
 
 def test_arguments_arrive_as_they_were_typed(installed):
@@ -225,7 +237,7 @@ def test_command_finds_the_environment_as_if_it_were_activated(installed):
 
 
 def test_python_of_the_environment_itself_runs_the_command_in_place(installed):
-    python = bootstrap_environment(installed).python
+    python = environment_of(installed).python
     answer = installed.start("start", python=python)
     assert (answer.code, answer.said) == (0, "")
 
@@ -243,12 +255,6 @@ def test_ctrl_c_reaches_the_command(installed):
         assert child.stdout.readline() == "waiting\n"
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=30) == 7
-
-
-def bootstrap_environment(checkout):
-    from course import doctor
-
-    return doctor.inspect_environment(checkout.folder.resolve())
 
 
 # What needs no installation
@@ -279,53 +285,69 @@ def test_environment_that_has_everything_is_used_as_it_is(checkout, tmp_path):
 # What has changed since
 
 
-def test_extra_of_a_command_is_added_and_kept(checkout):
-    assert checkout.start("start").facts["mini-extra"] is None
-    assert checkout.start("test").facts["mini-extra"] == "1.0"
-    before = checkout.log()
-    assert checkout.start("start").facts["mini-extra"] == "1.0"
-    assert checkout.log() == before
+def test_extra_of_a_command_is_added_and_kept(installed):
+    assert installed.start("test").facts["mini-extra"] == "1.0"
+    before = installed.log()
+    assert installed.start("start").facts["mini-extra"] == "1.0"
+    assert installed.log() == before
 
 
-def test_changed_pins_are_installed_on_top(checkout):
-    checkout.start("start")
-    planted = checkout.environment / "planted"
+def test_changed_pins_are_installed_on_top(installed):
+    planted = installed.environment / "planted"
     planted.touch()
-    checkout.require("mini-dep>=2,<9", pins=["mini-dep==2.0"])
-    answer = checkout.start("start")
+    installed.require("mini-dep>=2,<9", pins=["mini-dep==2.0", "mini-extra==1.0"])
+    answer = installed.start("start")
     assert "up to date" in answer.said
     assert answer.facts["mini-dep"] == "2.0"
     assert planted.exists()
 
 
-def test_pins_that_cannot_be_had_leave_the_old_environment_as_it_was(checkout):
-    checkout.start("start")
-    checkout.require("mini-dep>=3,<9", pins=["mini-dep==3.0"])
-    answer = checkout.start("start")
+def test_pins_that_cannot_be_had_leave_the_environment_as_it_was(installed):
+    installed.require("mini-dep>=3,<9", pins=["mini-dep==3.0", "mini-extra==1.0"])
+    answer = installed.start("start")
     assert (answer.code, answer.facts) == (1, None)
-    assert "There is no mini-dep" in answer.said
-    checkout.require("mini-dep>=1,<9")
-    answer = checkout.start("start")
+    assert "There is no mini-dep for Python 3." in answer.said
+
+    installed.require("mini-dep>=1,<9")
+    answer = installed.start("start")
     assert (answer.facts["mini-dep"], answer.said) == ("1.0", "")
 
 
-def test_environment_whose_python_is_gone_is_made_anew(checkout):
-    checkout.start("start")
-    python = bootstrap_environment(checkout).python
+def test_package_without_a_build_is_named(installed):
+    installed.require("mini-dep>=1,<9", "mini-absent>=1,<2")
+    answer = installed.start("start")
+    assert answer.code == 1
+    assert "There is no mini-absent for Python 3." in answer.said
+
+
+def test_shared_files_of_the_course_count_as_a_change(installed):
+    pyproject = installed.folder / "pyproject.toml"
+    shared = '\n[tool.hatch.build.targets.wheel.shared-data]\n"share" = "share/mini"\n'
+    pyproject.write_text(pyproject.read_text("utf-8") + shared, "utf-8")
+    (installed.folder / "share").mkdir(exist_ok=True)
+    (installed.folder / "share/one.json").write_text("{}", "utf-8")
+    doctor.mark_complete(installed.folder, [])
+    assert environment_of(installed).state == "ready"
+    (installed.folder / "share/one.json").write_text("[]", "utf-8")
+    assert environment_of(installed).state == "stale"
+
+
+def test_environment_of_a_folder_that_was_moved_counts_as_broken(installed, tmp_path):
+    moved = installed.folder.rename(tmp_path / "moved")
+    try:
+        assert doctor.inspect_environment(moved).state == "broken"
+    finally:
+        moved.rename(installed.folder)
+    assert environment_of(installed).state == "ready"
+
+
+def test_environment_whose_python_is_gone_is_made_anew(installed):
+    python = environment_of(installed).python
     python.unlink()
-    python.write_text("", "utf-8")
-    answer = checkout.start("start")
+    python.touch()
+    answer = installed.start("start")
     assert "starting over" in answer.said
-    assert checkout.runs_in_its_environment(answer)
-
-
-def test_environment_of_a_folder_that_was_moved_is_made_anew(checkout, tmp_path):
-    checkout.start("start")
-    checkout.folder = checkout.folder.rename(tmp_path / "moved")
-    checkout.environment = checkout.folder / ".venv"
-    answer = checkout.start("start")
-    assert "starting over" in answer.said
-    assert checkout.runs_in_its_environment(answer)
+    assert installed.runs_in_its_environment(answer)
 
 
 # What can go wrong
@@ -372,7 +394,7 @@ def test_no_network_is_said_and_the_next_start_succeeds(checkout):
     nowhere = {
         "PIP_NO_INDEX": None,
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
-        "PIP_RETRIES": "1",
+        "PIP_RETRIES": "0",
     }
     answer = checkout.start("start", variables=nowhere)
     assert answer.code == 1
@@ -381,13 +403,6 @@ def test_no_network_is_said_and_the_next_start_succeeds(checkout):
 
     checkout.require("mini-dep>=1,<9")
     assert checkout.start("start").facts["mini-dep"] == "1.0"
-
-
-def test_package_without_a_build_is_named(checkout):
-    checkout.require("mini-absent>=1,<2")
-    answer = checkout.start("start")
-    assert answer.code == 1
-    assert "There is no mini-absent for Python 3." in answer.said
 
 
 @posix
@@ -551,8 +566,6 @@ Installing collected packages: alpha, beta
 
 
 def progress_on(stream, monkeypatch, tmp_path, expected=3):
-    from course import doctor
-
     monkeypatch.setattr(sys, "stderr", stream)
     return bootstrap._Progress(doctor.Environment(tmp_path, "half"), expected)
 

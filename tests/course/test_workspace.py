@@ -485,7 +485,10 @@ def test_the_journal_of_a_damaged_database_goes_with_it(here):
 
 def test_processes_that_meet_the_same_damage_lose_no_record(here):
     Progress(here).file.write_bytes(b"x" * 5000)
-    program = "from course.workspace import record_attempt as r; import sys; print(r('m', sys.argv[1], 1, 1))"
+    program = (
+        "import sys; from course import workspace\n"
+        "print(workspace.record_attempt('m', sys.argv[1], 1, 1))"
+    )
     environment = os.environ | {"PYTHONPATH": str(syllabus.root())}
     processes = [
         subprocess.Popen(

@@ -111,16 +111,17 @@ def test_links_keep_to_the_prefix_and_lead_to_the_notebook(server, desk):
 
 def test_every_address_in_the_page_is_the_servers_own(server, desk):
     page = server.get("course")[2]
-    for address in re.findall(r'(?:href|src|data-progress)="([^"]*)"', page):
+    for address in re.findall(r'\s(?:href|src|data-progress)="([^"]*)"', page):
         assert address.startswith(BASE)
 
 
 def test_style_and_script_come_with_the_page(server):
     page = server.get("course")[2]
-    for kind, name in (("text/css", "home.css"), ("text/javascript", "home.js")):
+    for kind, name in (("css", "home.css"), ("javascript", "home.js")):
         (address,) = re.findall(rf'"{BASE}(course/static/{name}\?v=\w+)"', page)
         status, headers, text = server.get(address)
-        assert (status, headers.get_content_type()) == (200, kind)
+        assert status == 200
+        assert headers.get_content_subtype() == kind
         assert "http://" not in text
         assert "https://" not in text
 
@@ -133,7 +134,8 @@ def test_static_files_are_only_those_of_the_page(server):
 def test_a_hostile_title_is_shown_as_it_is_written(server, desk):
     page = server.get("course")[2]
     assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &#34;quotes&#34; {{ 7 * 7 }}" in page
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &#34;quotes&#34;" in page
+    assert "{{ 7 * 7 }}" in page
 
 
 def test_scripts_and_styles_inside_the_page_are_forbidden(server):
