@@ -60,7 +60,9 @@ def notebook(source: Source, view: str) -> nbformat.NotebookNode:
             cells += _rehearsed(source, cell)
         else:
             cells.append(_cell(cell, view, checks))
-    result = nbformat.v4.new_notebook(cells=cells, metadata={**_KERNEL, "course": _summary(source, checks)})
+    result = nbformat.v4.new_notebook(
+        cells=cells, metadata={**_KERNEL, "course": _summary(source, checks)}
+    )
     nbformat.validate(result)
     return result
 
@@ -70,9 +72,7 @@ def text(source: Source, view: str) -> str:
     return nbformat.writes(notebook(source, view)) + "\n"
 
 
-def build(
-    slug: str | None = None, *, view: str = "learner", to: Path | None = None
-) -> list[Path]:
+def build(slug: str | None = None, *, view: str = "learner", to: Path | None = None) -> list[Path]:
     """Write one view of one module or of all modules and labs.
 
     Parameters
@@ -92,7 +92,9 @@ def build(
     written = []
     for path in sources(slug):
         source = read(path)
-        target = path.with_suffix(".ipynb") if to is None else to / source.slug / f"{source.slug}.ipynb"
+        target = (
+            path.with_suffix(".ipynb") if to is None else to / source.slug / f"{source.slug}.ipynb"
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(".ipynb.part")
         draft.write_text(text(source, view), encoding="utf-8", newline="\n")
@@ -111,21 +113,31 @@ def sources(slug: str | None = None) -> list[Path]:
     """
     root = syllabus.root()
     folders = sorted((root / "modules").glob("[0-9][0-9]_*")) + sorted((root / "labs").glob("*"))
-    paths = [folder / f"{folder.name.removeprefix(folder.name[:3])}.py" for folder in folders if folder.parent.name == "modules"]
+    paths = [
+        folder / f"{folder.name.removeprefix(folder.name[:3])}.py"
+        for folder in folders
+        if folder.parent.name == "modules"
+    ]
     paths += [folder / f"{folder.name}.py" for folder in folders if folder.parent.name == "labs"]
     paths = [path for path in paths if path.exists()]
     if slug is None:
         return paths
     found = [path for path in paths if path.stem == slug]
     if not found:
-        raise LookupError(f"There is no module or lab {slug!r}; there is {', '.join(p.stem for p in paths)}.")
+        raise LookupError(
+            f"There is no module or lab {slug!r}; there is {', '.join(p.stem for p in paths)}."
+        )
     return found
 
 
 def _summary(source: Source, checks: dict[str, Check]) -> dict[str, Any]:
     """What the home page and the tools know of a module without importing its checks."""
     rows = [
-        {"name": cell.attribute, "points": checks[cell.attribute].points, "title": checks[cell.attribute].title}
+        {
+            "name": cell.attribute,
+            "points": checks[cell.attribute].points,
+            "title": checks[cell.attribute].title,
+        }
         for cell in source.cells
         if cell.role == "check"
     ]

@@ -44,7 +44,9 @@ class Card:
     def __str__(self) -> str:
         verdict = self.verdict
         state = {"held": "Done", "part": "Partly there", "missed": "Not yet"}[self._state]
-        lines = [f"{state}: {self.title} · {points(verdict.score)} of {points(verdict.points)} points"]
+        lines = [
+            f"{state}: {self.title} · {points(verdict.score)} of {points(verdict.points)} points"
+        ]
         lines += [f"  {'[x]' if item.holds else '[ ]'} {item.text}" for item in verdict.findings]
         if self.hints and not verdict.passed:
             lines.append(f"  A hint: check.{verdict.check}.hint()")
@@ -59,10 +61,13 @@ class Card:
         score = f"{points(verdict.score)} of {points(verdict.points)} points"
         rows = "".join(_row(item) for item in verdict.findings)
         hints = "" if verdict.passed else _folded(self.hints, 0)
-        note = f'<div style="{_MUTED};font-size:13px">{escape(self.note)}</div>' if self.note else ""
+        note = (
+            f'<div style="{_MUTED};font-size:13px">{escape(self.note)}</div>' if self.note else ""
+        )
         return (
             f'<div role="region" aria-label="{escape(state)}: {escape(self.title)}, {score}" '
-            f'class="on-device-card" data-check="{escape(verdict.check)}" data-passed="{str(verdict.passed).lower()}" '
+            f'class="on-device-card" data-check="{escape(verdict.check)}" '
+            f'data-passed="{str(verdict.passed).lower()}" '
             f'style="{_FONT};max-width:46em;margin:4px 0;padding:10px 14px;'
             f"border:1px solid var(--jp-border-color2,#ccc);border-left:5px solid {colour};"
             f'background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#1c1c1c)">'
@@ -91,7 +96,8 @@ class Note:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         html = (
             f'<div role="note" class="on-device-note" style="{_FONT};max-width:46em;margin:4px 0;'
-            f"padding:8px 14px;border-left:5px solid #56748c;background:var(--jp-layout-color1,#fff);"
+            f"padding:8px 14px;border-left:5px solid #56748c;"
+            f"background:var(--jp-layout-color1,#fff);"
             f'color:var(--jp-ui-font-color1,#1c1c1c)"><strong>{escape(self.title)}.</strong> '
             f"{escape(self.text)}</div>"
         )
@@ -110,7 +116,9 @@ def _row(item: Finding) -> str:
     if item.got:
         figures = f'<span style="font-weight:600">{escape(item.got)}</span>'
     if item.needed:
-        figures += f'<span style="{_MUTED}">{", " if item.got else ""}needs {escape(item.needed)}</span>'
+        figures += (
+            f'<span style="{_MUTED}">{", " if item.got else ""}needs {escape(item.needed)}</span>'
+        )
     title = escape(item.title) + (": " if figures else "")
     said = " ".join(part for part in (item.detail, item.example) if part)
     detail = f"<div>{escape(said)}</div>" if said else ""
@@ -130,5 +138,6 @@ def _folded(hints: tuple[str, ...], index: int) -> str:
     return (
         f'<details style="margin-top:6px"><summary style="cursor:pointer;{_MUTED}">'
         f"Hint {index + 1} of {len(hints)}</summary>"
-        f'<div style="margin:2px 0 0 16px">{escape(hints[index])}{_folded(hints, index + 1)}</div></details>'
+        f'<div style="margin:2px 0 0 16px">{escape(hints[index])}{_folded(hints, index + 1)}</div>'
+        f"</details>"
     )

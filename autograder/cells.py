@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from autograder.evidence import printable
+
 Role = Literal["prose", "given", "task", "wrong", "check"]
 
 BEGIN_SOLUTION = "### BEGIN SOLUTION"
@@ -151,10 +153,12 @@ def _parse(path: Path, raw: Any, seen: dict[str, int]) -> Cell:
         role = roles[0] if roles else "given"  # type: ignore[assignment]
     name = raw.metadata.get(role, "") if roles else ""
     because = raw.metadata.get("because", "")
-    if roles and not _NAME.fullmatch(name):
+    if roles and not _NAME.fullmatch(str(name)):
         raise GrammarError(f'{path.name}: {role}="{name}" is not a kebab-case name.')
     if (role == "wrong") != bool(because):
-        raise GrammarError(f'{path.name}: because="…" belongs to wrong answers ({name or text[:40]}).')
+        raise GrammarError(
+            f'{path.name}: because="…" belongs to wrong answers ({name or text[:40]}).'
+        )
     if role != "task" and BEGIN_SOLUTION in text:
         raise GrammarError(f"{path.name}: a solution stands outside a task:\n{text[:80]}")
     base = f"{role}-{name}" if roles else "c" + hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -176,8 +180,9 @@ def _check_order(source: Source) -> None:
             tasks.add(cell.name)
         elif cell.role in ("wrong", "check"):
             if cell.name not in tasks:
+                marker = f'{cell.role}="{cell.name}"'
                 raise GrammarError(
-                    f'{source.path.name}: {cell.role}="{cell.name}" has no task of that name above it.'
+                    f"{source.path.name}: {marker} has no task of that name above it."
                 )
             if cell.role == "wrong" and cell.name in checks:
                 raise GrammarError(
@@ -189,9 +194,17 @@ def _check_order(source: Source) -> None:
         raise GrammarError(f"{source.path.name}: no check for task {', '.join(unchecked)}.")
 
 
+def headline(text: str) -> str:
+    """The first line of a cell in quotes, to name the cell in a sentence."""
+    first = printable(text.strip().partition("\n")[0])
+    return repr(first if len(first) <= 60 else first[:59] + "…")
+
+
 def with_solution(text: str) -> str:
     """A task's text with its solution and without the markers around it."""
-    lines = (line for line in text.splitlines() if line.strip() not in (BEGIN_SOLUTION, END_SOLUTION))
+    lines = (
+        line for line in text.splitlines() if line.strip() not in (BEGIN_SOLUTION, END_SOLUTION)
+    )
     return "\n".join(lines)
 
 
@@ -229,6 +242,7 @@ def without_solution(text: str) -> str:
         compile(stubbed, "<task>", "exec")
     except SyntaxError as error:
         raise GrammarError(
-            f"Without its solution this task does not compile (a function needs a docstring): {error}"
+            "Without its solution this task does not compile (a function needs a docstring): "
+            f"{error}"
         ) from error
     return stubbed

@@ -18,6 +18,7 @@ from autograder.evidence import (
     Raised,
     Value,
     describe,
+    printable,
 )
 from autograder.expect import Unexpected
 
@@ -27,7 +28,7 @@ PUBLIC_SEED = 0
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a judge looked at.
+    """One thing that a judge looked at; its texts are made printable, whoever wrote them.
 
     Attributes
     ----------
@@ -50,6 +51,10 @@ class Finding:
     next: str = ""
     weight: float = 1.0
     example: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("title", "got", "needed", "detail", "next", "example"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     @property
     def text(self) -> str:
@@ -188,10 +193,11 @@ def evaluate(check: Check, inputs: Inputs, outputs: Any) -> Verdict:
     except Unexpected as error:
         findings = (Finding(_noun(check), False, error.got, error.needed, next=error.next),)
     except Exception as error:  # a judge must not take a learner's session or a class down
+        said = describe(Raised.from_exception(error))
         findings = (
             refusal(
-                "The check could not read this answer "
-                f"({type(error).__name__}: {str(error)[:200]}). If the answer looks right, report it."
+                f"The check could not read this answer ({said}). "
+                "If the answer looks right, report it."
             ),
         )
     return Verdict(check.name, check.points, findings)
@@ -205,7 +211,9 @@ class Refused(Exception):
         self.finding = replace(refusal(sentence), example=example)
 
 
-def refusal(sentence: str, next: str = "Mend that, run the task's cell and run the check again.") -> Finding:
+def refusal(
+    sentence: str, next: str = "Mend that, run the task's cell and run the check again."
+) -> Finding:
     """The finding of an answer that could not be judged at all."""
     return Finding("Your answer cannot be checked yet", False, detail=sentence, next=next)
 
@@ -243,8 +251,10 @@ def _results(evidence: Calls, inputs: Inputs, outputs: Any) -> list[Any]:
 
 def _quiz_finding(quiz: Quiz, choice: Any) -> Finding:
     letters = ", ".join(quiz.options)
-    if choice not in quiz.options:
-        return Finding("Your choice", False, describe(choice), f"one of {letters}", next="Pick an option.")
+    if type(choice) is not str or choice not in quiz.options:
+        return Finding(
+            "Your choice", False, describe(choice), f"one of {letters}", next="Pick an option."
+        )
     # "holds" alone says whether it is right: the needed letter must not be printed.
     return Finding(
         f"Your choice: {quiz.options[choice]}",

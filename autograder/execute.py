@@ -1,8 +1,9 @@
 """Run a notebook's cells in one IPython shell, without a kernel: the inside of a sandbox.
 
-``python -m autograder.execute NOTEBOOK LOG`` appends one line of JSON a cell to LOG: its index,
-id, seconds and the error that it raised, if any; and a last line when the end was reached. An
-error does not stop the run, so that one broken cell does not take the other checks with it.
+``python -m autograder.execute NOTEBOOK LOG`` appends lines of JSON to LOG: one when it is ready to
+run, one a cell with its index, id, seconds and the error that it raised, if any, and one when the
+end was reached. An error does not stop the run, so that one broken cell does not take the other
+checks with it.
 
 A cell's ``metadata.course`` may ask for two things, which rehearsals use: ``variant`` sends
 evidence to a folder of that name, and ``namespace`` (``"keep"`` or ``"restore"``) brings variables
@@ -17,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from autograder.evidence import Raised, describe
 
 
 def main(notebook_path: str, log_path: str) -> None:
@@ -34,6 +37,7 @@ def main(notebook_path: str, log_path: str) -> None:
             log.write(json.dumps(record) + "\n")
             log.flush()
 
+        say({"started": True})
         for index, cell in enumerate(cells):
             if cell["cell_type"] != "code":
                 continue
@@ -47,13 +51,14 @@ def main(notebook_path: str, log_path: str) -> None:
                 shell.user_ns.update(kept)
             started = time.monotonic()
             result = shell.run_cell("".join(cell["source"]), store_history=False)
-            error = result.error_before_exec or result.error_in_exec
+            error = result.error_before_exec
+            error = result.error_in_exec if error is None else error
             say(
                 {
                     "index": index,
                     "id": cell.get("id", ""),
                     "seconds": round(time.monotonic() - started, 3),
-                    "error": error and f"{type(error).__name__}: {str(error)[:300]}",
+                    "error": None if error is None else describe(Raised.from_exception(error)),
                 }
             )
         say({"finished": True})

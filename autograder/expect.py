@@ -41,7 +41,9 @@ class Number:
         if type(value) not in (int, float):
             raise Unexpected(describe(value), self.needed, _return_hint(value, self.needed))
         if not math.isfinite(value):
-            raise Unexpected(str(value), self.needed, "Look for a division by zero or a log of zero.")
+            raise Unexpected(
+                str(value), self.needed, "Look for a division by zero or a log of zero."
+            )
         if self.whole and value != int(value):
             raise Unexpected(describe(value), self.needed, "Round the result to a whole number.")
         return int(value) if self.whole else float(value)
@@ -79,11 +81,17 @@ class Texts:
 
     def normalise(self, value: Any) -> list[str]:
         if type(value) is not list or not all(type(item) is str for item in value):
-            what = "a list that holds other things than words" if type(value) is list else describe(value)
+            what = (
+                "a list that holds other things than words"
+                if type(value) is list
+                else describe(value)
+            )
             raise Unexpected(what, self.needed, _return_hint(value, self.needed))
         if self.count is not None and len(value) != self.count:
             raise Unexpected(
-                f"{len(value)} words", f"{self.count}, one for each example", "Answer every example once."
+                f"{len(value)} words",
+                f"{self.count}, one for each example",
+                "Answer every example once.",
             )
         for item in value:
             if item not in self.choices:
@@ -128,5 +136,5 @@ class Array:
 
 def _return_hint(value: Any, needed: str) -> str:
     if value is None:
-        return "Has the task's cell been filled in, does the function end with `return`, and was it run?"
+        return "Is the task's cell filled in and run, and does the function end with `return`?"
     return f"Make it {needed}."

@@ -7,15 +7,20 @@ checks, the seed, the evidence folder and the file for verdicts, and appends one
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from autograder import sandbox
 from autograder.check import Check, Verdict, evaluate, refusal
-from autograder.evidence import EvidenceError
+from autograder.evidence import EvidenceError, read_regular
+
+#: Seconds that a child may take before its first judge; importing TensorFlow takes 5 to 10.
+START_SECONDS = 20
 
 
 def judge_folder(
@@ -44,7 +49,7 @@ def judge_folder(
     waiting = list(checks)
     with tempfile.TemporaryDirectory(prefix="course-judge-") as scratch:
         while waiting:
-            limits = sandbox.Limits(wall_seconds=20 + sum(check.seconds for check in waiting))
+            seconds = START_SECONDS + sum(check.seconds for check in waiting)
             spec, out = Path(scratch, "spec.json"), Path(scratch, "verdicts.jsonl")
             out.unlink(missing_ok=True)
             record = {
@@ -56,11 +61,14 @@ def judge_folder(
             }
             spec.write_text(json.dumps(record), "utf-8")
             outcome = sandbox.run(
-                "autograder.judge", [str(spec)], folder=Path(scratch), limits=limits,
-                keep_errors=True, on_tick=on_tick,
-            )  # fmt: skip
-            for verdict in _read(out):
-                verdicts[verdict.check] = verdict
+                "autograder.judge",
+                [str(spec)],
+                folder=Path(scratch),
+                limits=sandbox.Limits(wall_seconds=seconds),
+                keep_errors=True,
+                on_tick=on_tick,
+            )
+            verdicts |= _read(out, waiting)
             left = [check for check in waiting if check.name not in verdicts]
             if len(left) == len(waiting) or outcome.returncode:
                 failed, left = left[:1], left[1:]
@@ -83,31 +91,37 @@ def read_evidence(check: Check, folder: Path) -> Any:
     """What the judge receives for one check, or the `EvidenceError` that says why nothing."""
     refused = folder / "refused.json"
     try:
-        if refused.is_file() and not refused.is_symlink() and refused.stat().st_size < 10_000:
-            return EvidenceError(str(json.loads(refused.read_text("utf-8"))))
+        if os.path.lexists(refused):
+            return EvidenceError(str(json.loads(read_regular(refused, 10_000)))[:500])
         return check.evidence.read(folder)
     except EvidenceError as error:
         return error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return EvidenceError(f"The evidence cannot be read ({type(error).__name__}).")
 
 
-def _read(path: Path) -> list[Verdict]:
-    if not path.exists():
-        return []
-    lines = path.read_text("utf-8").splitlines()
-    # A line that a crash cut short is left out: its check counts as not judged.
-    return [Verdict.from_json(json.loads(line)) for line in lines if line.endswith("}")]
+def _read(path: Path, checks: Sequence[Check]) -> dict[str, Verdict]:
+    """The verdicts in a child's file on the checks that it was given."""
+    points = {check.name: check.points for check in checks}
+    verdicts = {}
+    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else ():
+        try:
+            verdict = Verdict.from_json(json.loads(line))
+        except (ValueError, TypeError, KeyError):
+            continue  # a crash cut the line short: its check counts as not judged
+        if verdict.check in points:
+            verdicts[verdict.check] = replace(verdict, points=points[verdict.check])
+    return verdicts
 
 
 def _crashed(check: Check, outcome: sandbox.Outcome) -> Verdict:
     last = outcome.errors.strip().splitlines()[-1:] if outcome.returncode > 0 else []
     because = f" ({last[0][:200]})" if last else ""
-    finding = refusal(
-        f"The process that reads your answer stopped: {outcome.reason}{because}.",
-        "Make the file anew and look at its size; a truncated or damaged file does this.",
-    )
-    return Verdict(check.name, check.points, (finding,))
+    sentence = f"The process that reads your answer stopped: {outcome.reason}{because}."
+    if check.evidence.isolated:
+        advice = "Make the file anew and look at its size; a truncated or damaged file does this."
+        return Verdict(check.name, check.points, (refusal(sentence, advice),))
+    return Verdict(check.name, check.points, (refusal(sentence),))
 
 
 def main(spec_path: str) -> None:

@@ -1,4 +1,4 @@
-"""What a notebook calls: ``check = open_checks("rules_vs_learning")``, then ``check.<name>(answer)``.
+"""What a notebook calls: ``check = open_checks("quantization")``, then ``check.<name>(answer)``.
 
 While learning, an answer is judged on the spot, on public inputs. Where the environment variable
 ``COURSE_INPUTS`` names a folder (a grader's sandbox), the same call writes evidence to
@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from typing import Any
 
 from autograder.card import Card, Note
 from autograder.check import PUBLIC_SEED, Check, Inputs, Verdict, evaluate, refusal
-from autograder.evidence import Evidence, EvidenceError, Quiz, describe, load
+from autograder.evidence import Evidence, EvidenceError, Quiz, Raised, describe, load
 from course import syllabus, workspace
 
 
@@ -31,11 +32,15 @@ class Checks:
         self._bound = bound
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # asked for by copy, pickle and IPython
+            raise AttributeError(name)
         try:
             return self._bound[name]
         except KeyError:
             known = ", ".join(self._bound)
-            raise AttributeError(f"Module {self._slug} has no check {name!r}; it has {known}.") from None
+            raise AttributeError(
+                f"Module {self._slug} has no check {name!r}; it has {known}."
+            ) from None
 
     def __dir__(self) -> list[str]:
         return sorted(self._bound)
@@ -63,7 +68,9 @@ def open_checks(slug: str) -> Checks:
     else:
         folder = syllabus.find(slug).folder
         found = load_checks(folder / "checks.py")
-        checks = Checks(slug, {name: BoundCheck(slug, each, folder) for name, each in found.items()})
+        checks = Checks(
+            slug, {name: BoundCheck(slug, each, folder) for name, each in found.items()}
+        )
     _answer_missing_names(checks)
     return checks
 
@@ -79,7 +86,11 @@ def load_checks(path: Path) -> dict[str, Check]:
     module = _import_file(path)
     found = {}
     for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Check) and value.__module__ == module.__name__:
+        if (
+            isinstance(value, type)
+            and issubclass(value, Check)
+            and value.__module__ == module.__name__
+        ):
             check = value()
             found[check.name] = check
     return found
@@ -87,7 +98,8 @@ def load_checks(path: Path) -> dict[str, Check]:
 
 def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.name}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -124,30 +136,35 @@ class BoundCheck:
 
     def _judge(self, answer: Any) -> Verdict:
         check = self._check
-        if check.evidence.isolated:
-            return self._judge_in_child(answer)
+        with warnings.catch_warnings():
+            # The card says what a warning would, and a check writes nothing to stderr.
+            warnings.simplefilter("ignore")
+            judge = self._judge_in_child if check.evidence.isolated else self._judge_here
+            try:
+                return judge(answer)
+            except KeyboardInterrupt:
+                stopped = refusal(
+                    "You stopped the check.", "Run its cell again when you are ready."
+                )
+                return Verdict(check.name, check.points, (stopped,))
+
+    def _judge_here(self, answer: Any) -> Verdict:
         try:
-            outputs = check.evidence.observe(answer, list(self._inputs.calls))
-        except KeyboardInterrupt:
-            stopped = refusal("You stopped the check.", "Run its cell again when you are ready.")
-            return Verdict(check.name, check.points, (stopped,))
-        except Exception as error:
+            outputs = self._check.evidence.observe(answer, list(self._inputs.calls))
+        except BaseException as error:
             outputs = _as_evidence_error(error)
-        return evaluate(check, self._inputs, outputs)
+        return evaluate(self._check, self._inputs, outputs)
 
     def _judge_in_child(self, answer: Any) -> Verdict:
         from autograder.judge import judge_folder
 
-        folder = Path(tempfile.mkdtemp(prefix="course-evidence-"))
-        try:
-            self._check.evidence.collect(answer, list(self._inputs.calls), folder / self._check.name)
-        except Exception as error:
-            return evaluate(self._check, self._inputs, _as_evidence_error(error))
-        else:
-            checks = self._folder / "checks.py"
-            return judge_folder(checks, [self._check], folder, seed=PUBLIC_SEED)[self._check.name]
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        check, path = self._check, self._folder / "checks.py"
+        with tempfile.TemporaryDirectory(prefix="course-evidence-") as name:
+            try:
+                check.evidence.collect(answer, None, Path(name, check.name))
+            except BaseException as error:
+                return evaluate(check, self._inputs, _as_evidence_error(error))
+            return judge_folder(path, [check], Path(name), seed=PUBLIC_SEED)[check.name]
 
     def _card(self, verdict: Verdict) -> Card:
         check = self._check
@@ -158,14 +175,16 @@ class BoundCheck:
         from course.widgets import Quiz as QuizWidget
 
         quiz = self._check.evidence
-        if choice not in (None, "", "?", *quiz.options):
+        known = type(choice) is str and choice in quiz.options
+        unanswered = choice is None or (type(choice) is str and choice in ("", "?"))
+        if not (known or unanswered):
             return self._card(self._judge(choice))
         return QuizWidget(
             question=quiz.question,
             options=quiz.options,
             task=self._check.name.replace("_", "-"),
             on_choice=lambda letter: self._card(self._judge(letter)).html(),
-            choice=choice if choice in quiz.options else None,
+            choice=choice if known else None,
         )
 
 
@@ -183,10 +202,10 @@ class Collector:
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 self._evidence.collect(answer, [tuple(call) for call in load(inputs)], folder)
-            except Exception as error:
+            except BaseException as error:
+                said = str(_as_evidence_error(error))
                 folder.mkdir(parents=True, exist_ok=True)
-                refused = folder / "refused.json"
-                refused.write_text(json.dumps(str(_as_evidence_error(error))[:500]), "utf-8")
+                (folder / "refused.json").write_text(json.dumps(said[:500]), "utf-8")
         return Note(self._name, "Handed in.")
 
     def hint(self) -> Note:
@@ -194,14 +213,17 @@ class Collector:
         return Note("Hint", "None while grading.")
 
 
-def _as_evidence_error(error: Exception) -> EvidenceError:
+def _as_evidence_error(error: BaseException) -> EvidenceError:
+    """What to say where collecting an answer ran a learner's code and that raised."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
     if isinstance(error, EvidenceError):
         return error
-    return EvidenceError(f"Collecting it raised {type(error).__name__}: {str(error)[:200]}")
+    return EvidenceError(f"Reading it raised {describe(Raised.from_exception(error))}.")
 
 
 def _answer_missing_names(checks: Checks) -> None:
-    """Let ``check.zero_point(zero_point)`` answer a missing variable with a card, not a traceback."""
+    """Let ``check.zero_point(zero_point)`` answer a missing variable with a card."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -216,8 +238,16 @@ def _answer_missing_names(checks: Checks) -> None:
             innermost = innermost.tb_next
         names = innermost.tb_frame.f_code.co_names
         bound = next((checks._bound[name] for name in names if name in checks._bound), None)
-        in_cell = innermost.tb_frame.f_globals is self.user_ns and innermost.tb_frame.f_code.co_name == "<module>"
-        if bound is None or not in_cell or "check" not in names or not isinstance(bound, BoundCheck):
+        in_cell = (
+            innermost.tb_frame.f_globals is self.user_ns
+            and innermost.tb_frame.f_code.co_name == "<module>"
+        )
+        if (
+            bound is None
+            or not in_cell
+            or "check" not in names
+            or not isinstance(bound, BoundCheck)
+        ):
             self.showtraceback((kind, error, trace), tb_offset=tb_offset)
             return
         from IPython.display import display

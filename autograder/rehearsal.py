@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autograder import build, cells, evidence, judge, sandbox
+from autograder.cells import headline
 from autograder.check import Check, Verdict
 
 #: Under how many seeds a solution must earn every point.
@@ -92,9 +94,10 @@ def run_cells(
             "COURSE_INPUTS": str(folder / "inputs"),
             "COURSE_EVIDENCE": str(folder / "evidence"),
         },
+        keep_errors=True,
         on_tick=on_tick,
     )
-    return read_log(log, outcome)
+    return read_log(log, outcome, json.loads(notebook)["cells"])
 
 
 def hand_out(checks: dict[str, Check], folder: Path, seeds: Sequence[int]) -> None:
@@ -118,23 +121,37 @@ def evidence_folder(folder: Path, seeds: Sequence[int], seed: int) -> Path:
     return folder / _label(seeds, seed)
 
 
-def read_log(path: Path, outcome: sandbox.Outcome) -> list[str]:
-    """Sentences about what went wrong in a run; a learner may have forged them."""
-    problems, finished = [], False
-    lines = path.read_text("utf-8", errors="replace")[: 1 << 20].splitlines() if path.exists() else []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if not isinstance(record, dict):
-            continue
+def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any]]) -> list[str]:
+    """Sentences about what went wrong in a run of these cells; a learner may have forged them."""
+    problems, started, finished = [], False, False
+    for record in _records(path):
+        started |= record.get("started") is True
         finished |= record.get("finished") is True
-        if record.get("error"):
-            problems.append(f"Cell {str(record.get('id'))[:80]} raised {str(record['error'])[:300]}.")
-    if not finished or outcome.timed_out:
+        index, error = record.get("index"), record.get("error")
+        if isinstance(error, str) and type(index) is int and 0 <= index < len(cells):
+            name = headline("".join(cells[index]["source"]))
+            problems.append(f"Cell {index + 1}, {name}, raised {evidence.printable(error[:400])}.")
+    if not started:
+        last = outcome.errors.strip().splitlines()[-1:]
+        because = "".join(f" ({evidence.printable(line[:200])})" for line in last)
+        problems.append(f"The notebook could not be run: {outcome.reason}{because}.")
+    elif not finished or outcome.timed_out:
         problems.append(f"The notebook did not run to its end: {outcome.reason}.")
     return problems
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = evidence.read_regular(path, 1 << 20).splitlines()
+    except evidence.EvidenceError:
+        return
+    for line in lines[:1000]:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            yield record
 
 
 def _judge(

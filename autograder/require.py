@@ -52,7 +52,13 @@ def at_most(
 
 
 def holds(
-    condition: bool, *, title: str, next: str, got: str = "", needed: str = "", detail: str = "",
+    condition: bool,
+    *,
+    title: str,
+    next: str,
+    got: str = "",
+    needed: str = "",
+    detail: str = "",
     weight: float = 1.0,
 ) -> Finding:
     """Any other condition, with the words for it."""
@@ -97,7 +103,9 @@ def close(
 
     def agree(got: Any, want: Any) -> bool:
         got, want = np.asarray(got, float), np.asarray(want, float)
-        return got.shape == want.shape and bool(np.allclose(got, want, rtol=tolerance, atol=tolerance))
+        return got.shape == want.shape and bool(
+            np.allclose(got, want, rtol=tolerance, atol=tolerance)
+        )
 
     right = [agree(got, want) for got, want in zip(outputs, expected, strict=True)]
     return _compared(outputs, expected, right, title, next, calls, mistakes, weight, agree)
@@ -130,7 +138,9 @@ def commonest_confusion(predicted: Sequence[str], true: Sequence[str]) -> str:
     wrong = predicted != true
     if not wrong.any():
         return ""
-    pairs, counts = np.unique(np.stack([true[wrong], predicted[wrong]], 1), axis=0, return_counts=True)
+    pairs, counts = np.unique(
+        np.stack([true[wrong], predicted[wrong]], 1), axis=0, return_counts=True
+    )
     label, taken_for = pairs[counts.argmax()]
     return f"{label} is taken for {taken_for} in {counts.max()} of {(true == label).sum()} windows."
 
@@ -152,7 +162,9 @@ def _compared(
     detail = example = ""
     if calls:
         given = ", ".join(describe(argument) for argument in calls[first])
-        example = f"For {given} you return {_short(outputs[first])}, expected {_short(expected[first])}."
+        example = (
+            f"For {given} you return {_short(outputs[first])}, expected {_short(expected[first])}."
+        )
     for sentence, outcome in (mistakes or {}).items():
         if all(agree(got, want) for got, want in zip(outputs, outcome, strict=True)):
             detail = f"It looks as if {sentence}."

@@ -64,9 +64,10 @@ class Outcome:
         if self.timed_out:
             return f"it ran longer than {self.seconds:.0f} seconds"
         if self.returncode < 0:
-            name = signal.Signals(-self.returncode).name
+            known = {member.value: member.name for member in signal.Signals}
+            name = known.get(-self.returncode, f"signal {-self.returncode}")
             causes = {
-                "SIGKILL": "it was killed, most likely for using too much memory",
+                "SIGKILL": "it was killed, most likely for using too much memory or processor time",
                 "SIGXCPU": "it used too much processor time",
                 "SIGXFSZ": "it wrote too large a file",
                 "SIGSEGV": "it crashed (segmentation fault)",
@@ -148,7 +149,7 @@ def _kill_tree(process: subprocess.Popen) -> None:
         try:
             # The child leads a session of its own: this reaches what it left behind, too.
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
             return
         finally:
             process.wait()
@@ -165,12 +166,15 @@ def limit_this_process(limits: Limits) -> None:
     except ImportError:  # Windows: the parent's wall time is the only limit
         return
 
-    def at_most(kind: int, amount: int) -> None:
-        hard = resource.getrlimit(kind)[1]
-        amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
-        resource.setrlimit(kind, (amount, amount))
+    def at_most(kind: int, amount: int, grace: int = 0) -> None:
+        soft, hard = amount, amount + grace
+        present = resource.getrlimit(kind)[1]
+        if present != resource.RLIM_INFINITY:
+            soft, hard = min(soft, present), min(hard, present)
+        resource.setrlimit(kind, (soft, hard))
 
-    at_most(resource.RLIMIT_CPU, limits.cpu_seconds)
+    # With no grace Linux sends SIGKILL at once, which does not say what ran out.
+    at_most(resource.RLIMIT_CPU, limits.cpu_seconds, grace=2)
     at_most(resource.RLIMIT_FSIZE, limits.file_bytes)
     at_most(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":  # macOS refuses to lower RLIMIT_DATA below what is mapped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 import stat
@@ -14,13 +15,16 @@ from typing import Any
 import nbformat
 
 from autograder import build, rehearsal, sandbox
-from autograder.cells import read
+from autograder.cells import headline, read
 from autograder.check import Verdict
 from autograder.judge import judge_folder
 from course import syllabus
 
 #: Largest notebook that is opened; ours are under 100 kB, outputs of a learner's run add to it.
 MAX_NOTEBOOK_BYTES = 20 << 20
+
+#: Where evidence of the locked cells goes, and where what other cells hand to a check goes.
+GRADED, SCRATCH = "graded", "scratch"
 
 
 class SubmissionError(ValueError):
@@ -88,21 +92,38 @@ def load(path: Path) -> dict[str, Any]:
     if status.st_size > MAX_NOTEBOOK_BYTES:
         size, limit = status.st_size / 1e6, MAX_NOTEBOOK_BYTES / 1e6
         raise SubmissionError(
-            f"{path.name} is {size:.0f} MB, the limit is {limit:.0f} MB. Clear its outputs and save it."
+            f"{path.name} is {size:.0f} MB, the limit is {limit:.0f} MB. "
+            "Clear its outputs and save it."
         )
     if status.st_size == 0:
         raise SubmissionError(f"{path.name} is empty.")
     try:
         record = json.loads(path.read_bytes().decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise SubmissionError(f"{path.name} is not valid JSON; save the notebook once more.") from error
+        raise SubmissionError(
+            f"{path.name} is not valid JSON; save the notebook once more."
+        ) from error
     if not isinstance(record, dict) or record.get("nbformat") != 4:
         raise SubmissionError(f"{path.name} is not a version 4 notebook.")
-    try:
-        nbformat.validate(record)
-    except Exception as error:  # nbformat raises several kinds, by depth and version
-        raise SubmissionError(f"{path.name} breaks the notebook format: {str(error)[:200]}") from error
+    cells = record.get("cells")
+    if not isinstance(cells, list) or not isinstance(record.get("metadata", {}), dict):
+        raise SubmissionError(f"{path.name} breaks the notebook format.")
+    for number, cell in enumerate(cells, 1):
+        if not _is_cell(cell):
+            raise SubmissionError(f"{path.name} breaks the notebook format in cell {number}.")
     return record
+
+
+def _is_cell(cell: Any) -> bool:
+    # All that is read of a learner's cell. nbformat's own validator refuses what does no harm here
+    # (outputs of other tools), and warns on stderr about ids.
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return False
+    source = cell.get("source")
+    lines = source if isinstance(source, list) else [source]
+    return all(isinstance(line, str) for line in lines) and isinstance(
+        cell.get("metadata", {}), dict
+    )
 
 
 def module_of(record: dict[str, Any], path: Path) -> str:
@@ -119,49 +140,97 @@ def module_of(record: dict[str, Any], path: Path) -> str:
     for slug in (named, path.stem, path.stem.split(" ")[0]):
         if slug in known:
             return slug
-    raise SubmissionError(f"{path.name} is no notebook of this course; the modules are {', '.join(known)}.")
+    raise SubmissionError(
+        f"{path.name} is no notebook of this course; the modules are {', '.join(known)}."
+    )
 
 
-def rebuild(record: dict[str, Any], ours: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
+def rebuild(
+    record: dict[str, Any], ours: nbformat.NotebookNode
+) -> tuple[nbformat.NotebookNode, list[str]]:
     """Our own learner notebook with the learner's answers in it.
 
-    Prose, given cells and checks are ours. Task cells come from the submission, by cell id. Code
-    cells that the learner added stay where they put them.
+    Prose, given cells and checks are ours, in our order. Task cells come from the submission. Code
+    cells that the learner added stay where they put them; what they hand to a check is not graded.
+
+    Parameters
+    ----------
+    record : what `load` gave.
+    ours : the learner view of the same module.
 
     Returns
     -------
     notebook, notes
         Notes say what was missing, edited or double; they never cost a point by themselves.
     """
+    ours = copy.deepcopy(ours)
     answers: dict[str, str] = {}
-    added: dict[str, list[str]] = {}
+    added: dict[str, list[nbformat.NotebookNode]] = {}
     notes: list[str] = []
-    known = {cell.id: cell for cell in ours.cells}
     above = ""
-    for cell in record["cells"]:
-        cell_id, text = str(cell.get("id", "")), "".join(cell["source"])
-        if cell_id not in known:
-            if cell["cell_type"] == "code" and text.strip():
-                added.setdefault(above, []).append(text)
-            continue
-        if cell_id in answers:
-            notes.append(f"Cell {cell_id} stands twice; the first one counts.")
-            continue
-        answers[cell_id] = text
-        above = cell_id
-    cells = [nbformat.v4.new_code_cell(text) for text in added.get("", [])]
+    for cell, cell_id in zip(record["cells"], _identify(record["cells"], ours), strict=True):
+        text = _text(cell)
+        if cell_id and cell_id not in answers:
+            answers[cell_id] = text
+            above = cell_id
+        elif cell["cell_type"] == "code" and text.strip():
+            added.setdefault(above, []).append(nbformat.v4.new_code_cell(text))
+            if cell_id:
+                notes.append(f"The cell {headline(text)} stands twice; both ran.")
+    cells: list[nbformat.NotebookNode] = []
+    waiting = added.get("", [])
     for cell in ours.cells:
         course = cell.metadata.get("course", {})
+        # What is put back must not undo what the learner wrote in its place.
+        if cell.id in answers or "check" in course:
+            cells += waiting
+            waiting = []
         if cell.id not in answers:
             if course:
-                notes.append(f"Cell {cell.id} is missing; it was put back.")
+                notes.append(f"The cell {headline(cell.source)} is missing; it was put back.")
         elif "task" in course:
-            cell = nbformat.v4.new_code_cell(answers[cell.id], id=cell.id, metadata=cell.metadata)
-        elif "check" in course and answers[cell.id].strip() != cell.source.strip():
-            notes.append(f"Cell {cell.id} was edited; ours ran instead.")
+            cell.source = answers[cell.id]
+        elif cell.cell_type == "code" and answers[cell.id].strip() != cell.source.strip():
+            notes.append(f"The cell {headline(cell.source)} was edited; ours ran instead.")
         cells.append(cell)
-        cells += [nbformat.v4.new_code_cell(text) for text in added.get(cell.id, [])]
+        waiting = waiting + added.get(cell.id, [])
+    cells += waiting
+    for cell in cells:
+        course = cell.metadata.setdefault("course", {})
+        course["variant"] = GRADED if "check" in course else SCRATCH
     return nbformat.v4.new_notebook(cells=cells, metadata=ours.metadata), notes
+
+
+def _identify(cells: list[dict[str, Any]], ours: nbformat.NotebookNode) -> list[str]:
+    """For each cell of a submission the id of the cell of ours that it is; empty for none.
+
+    Tools that write older notebooks drop ids, and pasting renews them: then a task or check is
+    known by its metadata, and any other cell by its text.
+    """
+    ids = {cell.id for cell in ours.cells}
+    names = {_name(cell): cell.id for cell in ours.cells if _name(cell)}
+    texts = {cell.source: cell.id for cell in ours.cells if not _name(cell)}
+    kept = [str(cell.get("id")) if str(cell.get("id")) in ids else "" for cell in cells]
+    taken = set(kept)
+    for place, cell in enumerate(cells):
+        if not kept[place]:
+            found = names.get(_name(cell)) or texts.get(_text(cell))
+            if found and found not in taken:
+                kept[place] = found
+                taken.add(found)
+    return kept
+
+
+def _name(cell: dict[str, Any]) -> str:
+    course = cell.get("metadata", {}).get("course")
+    if not isinstance(course, dict):
+        return ""
+    return next((f"{role} {course[role]}" for role in ("task", "check") if role in course), "")
+
+
+def _text(cell: dict[str, Any]) -> str:
+    # Half of a surrogate pair, which JSON can hold and no file can, becomes a question mark.
+    return "".join(cell["source"]).encode("utf-8", "replace").decode()
 
 
 def grade(
@@ -198,9 +267,13 @@ def grade(
         notes += rehearsal.run_cells(
             nbformat.writes(notebook), checks, folder, seeds=[seed], on_tick=on_tick, limits=limits
         )
-        evidence = rehearsal.evidence_folder(folder / "evidence", [seed], seed)
+        evidence = rehearsal.evidence_folder(folder / "evidence" / GRADED, [seed], seed)
         verdicts = judge_folder(
-            source.path.with_name("checks.py"), list(checks.values()), evidence, seed=seed, on_tick=on_tick
+            source.path.with_name("checks.py"),
+            list(checks.values()),
+            evidence,
+            seed=seed,
+            on_tick=on_tick,
         )
     ordered = tuple(verdicts[name] for name in checks)
     return Graded(slug, seed, ordered, tuple(notes))

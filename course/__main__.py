@@ -166,19 +166,18 @@ def _start(arguments: "list[str]") -> int:
 
     extras = EXTRAS.get(command, ())
     environment = doctor.inspect_environment(ROOT)
-    if not environment.ready(extras):
-        # Asked second: reading what is installed takes longer than reading one marker.
-        if not environment.is_running and doctor.is_complete_here(ROOT, extras):
+    if environment.ready(extras):
+        if environment.is_running:
             return _run_here(arguments)
-        if command in EXPLAINING:
-            return _run_here(arguments)
-        try:
-            environment = _install(extras)
-        except KeyboardInterrupt:
-            print("\nStopped. The same command begins the installation again.", file=sys.stderr)
-            return 130
-    if environment.is_running:
+        return _run_there(environment, arguments)
+    outdated = environment.is_running and environment.state == "stale"
+    if command in EXPLAINING or (not outdated and doctor.is_complete_here(ROOT, extras)):
         return _run_here(arguments)
+    try:
+        environment = _install(extras)
+    except KeyboardInterrupt:
+        _say("\nStopped. The same command begins the installation again.")
+        return 130
     return _run_there(environment, arguments)
 
 
@@ -190,8 +189,8 @@ def _run_here(arguments: "list[str]") -> int:
 
 def _run_there(environment: "doctor.Environment", arguments: "list[str]") -> int:
     """Hand over to the environment's Python, as if the environment had been activated."""
-    variables = dict(os.environ, VIRTUAL_ENV=str(environment.folder))
     # A VIRTUAL_ENV left from elsewhere would make IPython mix that environment into the kernel.
+    variables = dict(os.environ, VIRTUAL_ENV=str(environment.folder))
     programs = str(environment.python.parent)
     variables["PATH"] = os.pathsep.join(filter(None, [programs, variables.get("PATH")]))
     for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
@@ -407,7 +406,7 @@ class _Progress:
         self._expected = expected
         self._started = time.monotonic()
         self._unfinished_line = ""
-        self._stage = ""
+        self._stage = "looking up"
         self._names = set()
         self._now = ""
         self._to_unpack = 0
@@ -423,8 +422,7 @@ class _Progress:
         self._unfinished_line = lines.pop()
         for line in lines:
             self._read_line(line.strip())
-        if self._stage:
-            self._show()
+        self._show()
 
     def close(self) -> None:
         """Leave the terminal as a next line expects it."""
@@ -435,7 +433,10 @@ class _Progress:
         found = re.match(r"Collecting ([\w.-]+)", line)
         if found and self._stage != "downloading":
             self._enter("looking up")
+            self._now = ""
             self._names.add(found.group(1))
+        if re.match(r"WARNING: Retrying", line):
+            self._now = "the package index does not answer, trying again"
         found = re.match(
             r"(?:Downloading|Using cached|Processing) (\S+\.whl)(?!\S)(?: \(([\d.]+ \w+)\))?", line
         )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from course import __version__
 
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : arguments without the program's name; those of the process when omitted.
     """
     arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a sign that the terminal lacks must not end a command
+            stream.reconfigure(errors="replace")
     try:
         return arguments.run(arguments) or 0
     except (LookupError, ValueError, OSError) as error:
@@ -41,20 +45,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"course {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable, help: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help, description=help)
+    def command(name: str, run: Callable, help: str, **options: Any) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help, **options)
         sub.set_defaults(run=run)
         return sub
 
     start = command("start", _start, "Open the course in your browser.")
-    start.add_argument("--workspace", type=Path, help="your folder for notebooks (default ~/on-device)")
+    start.add_argument(
+        "--workspace", type=Path, help="your folder for notebooks (default ~/on-device)"
+    )
     start.add_argument("--port", type=int, default=8888, help="first port to try (default 8888)")
     start.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
 
     check = command("check", _check, "Grade a notebook on hidden data and print every finding.")
     check.add_argument("notebook", type=Path)
     check.add_argument("--module", help="slug, when the notebook does not say")
-    check.add_argument("--seed", type=int, help="draw the hidden data from this seed")
+    check.add_argument("--seed", type=_seed, help="draw the hidden data from this seed")
     check.add_argument("--json", action="store_true", help="print JSON instead of text")
 
     command("doctor", _doctor, "Find out what is wrong with this installation.")
@@ -71,9 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     bench = command("bench", _bench, "Measure and print ratios and figures.")
     bench.add_argument("names", nargs="*", help="which benchmarks (default: all)")
 
-    test = command("test", _test, "Run the tests; further arguments go to pytest.")
-    test.add_argument("pytest", nargs=argparse.REMAINDER)
+    # No word begins with NUL: pytest's options are taken as they are.
+    options = {"prefix_chars": "\0", "add_help": False}
+    test = command("test", _test, "Run the tests; further arguments go to pytest.", **options)
+    test.add_argument("pytest", nargs="*")
     return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
 
 
 def _start(arguments: argparse.Namespace) -> int:
@@ -141,9 +155,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _test(arguments: argparse.Namespace) -> int:
     from course import syllabus
 
-    return subprocess.call(
-        [sys.executable, "-m", "pytest", *arguments.pytest], cwd=syllabus.root()
-    )
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments.pytest], cwd=syllabus.root())
 
 
 if __name__ == "__main__":

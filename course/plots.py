@@ -6,6 +6,8 @@ too. No function touches ``pyplot``: nothing stays open, and the inline backend 
 a second time.
 """
 
+# ruff: noqa: E402 -- matplotlib is imported after its log has been quietened.
+
 from __future__ import annotations
 
 import base64
@@ -243,7 +245,9 @@ def confusion_matrix(
             for column in np.argsort(-counts[row], kind="stable")
             if counts[row, column]
         )
-        sentences.append(f"Of {totals[row]} {label} window{'' if totals[row] == 1 else 's'} {answers}.")
+        sentences.append(
+            f"Of {totals[row]} {label} window{'' if totals[row] == 1 else 's'} {answers}."
+        )
     return HouseFigure(figure, " ".join(sentences))
 
 
@@ -414,7 +418,9 @@ def speed_strips(
             chosen = values[[name == label for name in labels]]
             # The golden ratio spreads the points over the strip, the same way every time.
             heights = row + 0.7 * ((np.arange(len(chosen)) * 0.618034) % 1 - 0.5)
-            axes.scatter(chosen, heights, s=16, color=colour_of(label, row), alpha=0.6, linewidths=0)
+            axes.scatter(
+                chosen, heights, s=16, color=colour_of(label, row), alpha=0.6, linewidths=0
+            )
             sentences.append(
                 f"{label.capitalize()}: {_windows(len(chosen))} from {chosen.min():.1f} to "
                 f"{chosen.max():.1f} mph."
@@ -422,8 +428,13 @@ def speed_strips(
         for threshold in (walking_below, running_below):
             axes.axvline(threshold, color=INK, linewidth=1.6)
             axes.annotate(
-                f" {threshold:.1f}", (threshold, 0.0), (0, 2), xycoords=("data", "axes fraction"),
-                textcoords="offset points", va="bottom", fontsize=11.5,
+                f" {threshold:.1f}",
+                (threshold, 0.0),
+                (0, 2),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                va="bottom",
+                fontsize=11.5,
             )
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(len(order) - 0.3, -0.6)
@@ -452,7 +463,9 @@ def two_boxes() -> HouseFigure:
         axes.set(xlim=(0, 16), ylim=(0.7, 5.6))
         axes.axis("off")
         _box(axes, 0.0, "You write the rules", "program", ("rules", "data"), "answers", BLUE)
-        _box(axes, 8.4, "You give the answers", "training", ("answers", "data"), "rules", VERMILLION)
+        _box(
+            axes, 8.4, "You give the answers", "training", ("answers", "data"), "rules", VERMILLION
+        )
     return HouseFigure(
         figure,
         "Two diagrams. You write the rules: rules and data go into a program, and answers come "
@@ -556,9 +569,7 @@ def accuracy_bars(
             color=[colours[index % len(colours)] for index in places],
         )
         for place, value in zip(places, bars.values(), strict=True):
-            axes.text(
-                100 * value + 1, place, _percent(value, 1), va="center", fontweight="bold"
-            )
+            axes.text(100 * value + 1, place, _percent(value, 1), va="center", fontweight="bold")
         axes.set_yticks(places, list(bars))
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -636,7 +647,13 @@ def _history(history: Any) -> dict[str, list[float]]:
 
 
 def _box(
-    axes: Any, left: float, heading: str, name: str, inputs: tuple[str, str], output: str, colour: str
+    axes: Any,
+    left: float,
+    heading: str,
+    name: str,
+    inputs: tuple[str, str],
+    output: str,
+    colour: str,
 ) -> None:
     """Draw one box with two inputs on its left and one output on its right."""
     axes.text(left, 5.0, heading, fontsize=13, fontweight="bold")
@@ -651,7 +668,13 @@ def _box(
         )
     )
     axes.text(
-        left + 3.8, 2.3, name, color="white", ha="center", va="center", fontsize=13,
+        left + 3.8,
+        2.3,
+        name,
+        color="white",
+        ha="center",
+        va="center",
+        fontsize=13,
         fontweight="bold",
     )
     for text, height in zip(inputs, (3.0, 1.6), strict=True):

@@ -25,7 +25,7 @@ def start(*, workspace: Path | None = None, port: int = 8888, browser: bool = Tr
 
     Raises
     ------
-    OSError
+    OSError, ValueError
         When no port is free or the workspace cannot be written; the message says what to do.
     """
     folder = (workspace or workspaces.default_path()).expanduser().absolute()
@@ -58,10 +58,15 @@ def free_port(first: int) -> int:
 
     Raises
     ------
+    ValueError
+        When there is no port of that number.
     OSError
         When 50 ports in a row are taken.
     """
-    for port in range(first, first + _PORTS):
+    if not 0 <= first < 65536:
+        raise ValueError(f"There is no port {first}; choose one from 1024 to 65535 with --port.")
+    last = min(first + _PORTS, 65536) - 1
+    for port in range(first, last + 1):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -69,6 +74,6 @@ def free_port(first: int) -> int:
                 continue
             return port
     raise OSError(
-        f"Ports {first} to {first + _PORTS - 1} are all in use. "
+        f"Ports {first} to {last} are all in use or reserved. "
         "Close other Jupyter servers, or choose another range with --port."
     )

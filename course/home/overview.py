@@ -132,7 +132,7 @@ def _module_row(module: Module, best: Mapping[str, float], links: Links) -> Modu
         number=module.number,
         slug=module.slug,
         title=module.title,
-        objectives=" ".join(f"{text.strip().rstrip('.')}." for text in module.objectives),
+        objectives=" ".join(_sentence(text) for text in module.objectives),
         state=state,
         minutes=module.minutes,
         minutes_left=minutes_left,
@@ -169,6 +169,11 @@ def _next(rows: Sequence[ModuleRow]) -> Next | None:
             verb = "Continue" if row.state == IN_PROGRESS else "Next"
             return Next(row.slug, f"{verb}: {row.number}. {row.title}", row.links)
     return None
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _points(earned: float, possible: float) -> str:

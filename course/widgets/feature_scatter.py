@@ -68,8 +68,10 @@ class FeatureScatter(HouseWidget):
                 f"features has the shape {values.shape} and there are {len(axis_names)} axis "
                 "names; the scatter plot needs two or more columns and a name for each."
             )
-        if signals.ndim != 3 or signals.shape[2] != 3 or not (
-            len(signals) == len(labels) == len(values)
+        if (
+            signals.ndim != 3
+            or signals.shape[2] != 3
+            or not (len(signals) == len(labels) == len(values))
         ):
             raise ValueError(
                 f"There are {len(values)} rows of features, {len(labels)} names and windows of "
@@ -78,7 +80,9 @@ class FeatureScatter(HouseWidget):
         order = [name for name in dict.fromkeys((*plots.COLOURS, *labels)) if name in labels]
         usable = np.isfinite(values).all(axis=1) & np.isfinite(signals).all(axis=(1, 2))
         if not usable.any():
-            raise ValueError("No row of features holds finite numbers only; there is nothing to draw.")
+            raise ValueError(
+                "No row of features holds finite numbers only; there is nothing to draw."
+            )
         chosen = _share(np.array(labels), usable, order)
         self.features, self.names = values[chosen], [labels[i] for i in chosen]
         self.axis_names = [str(name) for name in axis_names]

@@ -109,7 +109,9 @@ class Quiz(HouseWidget):
             lines.append(f"Your choice: {self.choice}")
             lines += [_plain(self.card)] if self.card else []
         else:
-            lines.append("Write the letter of your choice into the cell above and run this cell again.")
+            lines.append(
+                "Write the letter of your choice into the cell above and run this cell again."
+            )
         return "\n".join(lines)
 
     def _fallback_html(self) -> str:

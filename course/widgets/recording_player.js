@@ -27,7 +27,8 @@ function render({ model, el }) {
   const holder = element("div");
   const play = element("button", { type: "button", onclick: () => (frame ? pause() : start()) });
   const slider = element("input", { type: "range", min: 0, step: 0.04, "aria-label": "Time in the recording" });
-  const readout = element("output", { class: "od-readout" });
+  // Not an <output>: a screen reader would announce every step of it.
+  const readout = element("span", { class: "od-number od-readout" });
   const asked = element("div", { class: "od-row", role: "group", "aria-label": "Your guess" });
   const verdict = element("div", { role: "status" });
 

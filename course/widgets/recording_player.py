@@ -56,9 +56,7 @@ class RecordingPlayer(HouseWidget):
         super().__init__(
             guess=guess,
             _recordings=[_state(item, index) for index, item in enumerate(items)],
-            _choices=[
-                name for name in dict.fromkeys((*plots.COLOURS, *labels)) if name in labels
-            ],
+            _choices=[name for name in dict.fromkeys((*plots.COLOURS, *labels)) if name in labels],
         )
 
     def _fallback_figure(self) -> plots.HouseFigure:

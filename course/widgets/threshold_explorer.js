@@ -51,11 +51,11 @@ function render({ model, el }) {
   function slider(trait, name) {
     const id = uniqueId(trait);
     const input = element("input", { id, type: "range", min: 0, max: most, step: 0.1 });
-    const output = element("output", { for: id });
+    const reading = element("span", { class: "od-number" });
     const show = () => {
       input.value = model.get(trait);
       input.setAttribute("aria-valuetext", `${model.get(trait).toFixed(1)} miles per hour`);
-      output.textContent = `${model.get(trait).toFixed(1)} mph`;
+      reading.textContent = `${model.get(trait).toFixed(1)} mph`;
     };
     input.addEventListener("input", () => {
       model.set(trait, Number(input.value));
@@ -64,8 +64,8 @@ function render({ model, el }) {
     model.on(`change:${trait}`, show);
     cleanups.push(() => model.off(`change:${trait}`, show));
     show();
-    const label = element("label", { for: id }, `${name} `, output);
-    return element("div", { class: "od-threshold" }, label, input);
+    const label = element("label", { for: id }, name);
+    return element("div", { class: "od-threshold" }, label, " ", reading, input);
   }
 
   function update() {

@@ -185,14 +185,22 @@ def test_environment_that_is_not_right_is_explained(tmp_path, state, word):
 # Diagnoses
 
 
-def test_nothing_installed_is_one_line_with_one_mend(tmp_path, diagnose):
-    root = checkout(tmp_path, "absent-one>=1", "absent-two>=1")
+def test_course_that_is_not_installed_is_one_line_with_one_mend(tmp_path, diagnose):
+    root = checkout(tmp_path, "absent-one>=1", "absent-two>=1", "pytest>=1")
     packages = diagnose(root, tmp_path)["packages"]
     assert not packages.ok
-    assert "python3 -m course start" in packages.mend
+    assert "lacks 2 of the 3 packages" in packages.found
+    assert packages.mend.startswith("Type python3 -m course start")
 
 
-def test_each_package_out_of_range_is_named_with_the_command_that_mends_it(tmp_path, diagnose):
+@pytest.fixture
+def course_is_installed(monkeypatch):
+    monkeypatch.setattr(doctor, "_is_installed_from", lambda root: True)
+
+
+def test_each_package_out_of_range_is_named_with_the_command_that_mends_it(
+    tmp_path, diagnose, course_is_installed
+):
     root = checkout(tmp_path, "pytest>=1", "hypothesis>=999", "absent-one>=1,<2")
     found = diagnose(root, tmp_path)
     assert "packages" not in found
@@ -201,7 +209,7 @@ def test_each_package_out_of_range_is_named_with_the_command_that_mends_it(tmp_p
     assert '"absent-one>=1,<2"' in found["absent-one"].mend
 
 
-def test_platform_without_tflite_micro_is_told_calmly(tmp_path, diagnose):
+def test_platform_without_tflite_micro_is_told_calmly(tmp_path, diagnose, course_is_installed):
     found = diagnose(checkout(tmp_path, "pytest>=1"), tmp_path)["tflite-micro"]
     assert found.ok
     assert "estimates" in found.found
@@ -351,5 +359,5 @@ def test_doctor_answers_where_nothing_is_installed(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr == ""
-    assert "The course is not installed here." in done.stdout
+    assert "The course is not installed in this Python" in done.stdout
     assert str(tmp_path) in done.stdout.replace("\n      ", " ")

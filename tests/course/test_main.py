@@ -394,7 +394,7 @@ def test_no_network_is_said_and_the_next_start_succeeds(checkout):
     nowhere = {
         "PIP_NO_INDEX": None,
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
-        "PIP_RETRIES": "0",
+        "PIP_RETRIES": "1",
     }
     answer = checkout.start("start", variables=nowhere)
     assert answer.code == 1

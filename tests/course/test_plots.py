@@ -97,7 +97,9 @@ def test_a_confusion_matrix_has_columns_for_answers_that_are_not_labels():
     assert "2 were called something else" in alt
 
 
-@pytest.mark.parametrize("name", ["$x_{", "<script>alert(1)</script>", '"><b>', "", "ü" * 500, "走る 🏃"])
+@pytest.mark.parametrize(
+    "name", ["$x_{", "<script>alert(1)</script>", '"><b>', "", "ü" * 500, "走る 🏃"]
+)
 def test_hostile_names_are_drawn_as_text_and_escaped_without_a_warning(name, recwarn):
     figure = plots.confusion_matrix([name], [name], title=f"Title {name}")
     markup = figure.html()
@@ -116,8 +118,7 @@ def test_a_confusion_matrix_refuses_answers_that_do_not_match_the_windows():
 def test_the_alt_text_of_recordings_gives_the_speeds():
     alt = plots.recordings([recording("biking", 12)], title="A ride").alt
     assert alt == (
-        "1 plot of speed in mph over time. A ride. "
-        "Biking: mean 12.0 mph, from 12.0 to 12.0."
+        "1 plot of speed in mph over time. A ride. Biking: mean 12.0 mph, from 12.0 to 12.0."
     )
 
 
@@ -156,8 +157,12 @@ def test_clouds_refuse_shapes_that_do_not_fit():
 
 
 def test_the_alt_text_of_a_learning_curve_gives_its_ends():
-    history = {"loss": [1.0, 0.25], "val_loss": [1.0, 0.5], "val_accuracy": [0.2, 0.9],
-               "accuracy": [0.25, 1.0]}
+    history = {
+        "loss": [1.0, 0.25],
+        "val_loss": [1.0, 0.5],
+        "val_accuracy": [0.2, 0.9],
+        "accuracy": [0.25, 1.0],
+    }
     alt = plots.learning_curve(types.SimpleNamespace(history=history), title="Done").alt
     assert "Training loss goes from 1 to 0.25 in 2 epochs." in alt
     assert "Validation accuracy goes from 20 % to 90 % in 2 epochs." in alt

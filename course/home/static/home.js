@@ -64,7 +64,7 @@ async function refresh() {
       throw new Error(reply.statusText);
     }
   } catch {
-    say("Not connected. The numbers below may be old; the page goes on when the server is back.");
+    say("Not connected. The numbers may be old; they catch up when the server is back.");
   }
   clearTimeout(timer);
   if (!document.hidden) timer = setTimeout(refresh, EVERY_MS);

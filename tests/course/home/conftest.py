@@ -128,7 +128,7 @@ def _running(folder, *options, root, server_root, workspace, app="server", base=
         f"--ServerApp.root_dir={server_root}",
         f"--ServerApp.base_url={base}",
         f"--IdentityProvider.token={TOKEN}",
-        "--ServerApp.jpserver_extensions={'course.home': True}",
+        "--ServerApp.jpserver_extensions={'course.home': True, 'notebook': True}",
         *options,
     ]
     log = folder / "server.log"

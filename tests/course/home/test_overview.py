@@ -10,7 +10,7 @@ from course.syllabus import CheckInfo, Module
 
 def module(number, slug, *points, minutes=40):
     checks = tuple(CheckInfo(f"c{n}", p, f"Check {n}") for n, p in enumerate(points))
-    goals = ("Do this.", "do that")
+    goals = ("Do this.", "Do that", "Why?")
     return Module(number, slug, slug.title(), Path(slug), minutes, 60, goals, (), (), checks)
 
 
@@ -87,7 +87,7 @@ def test_a_module_without_checks_is_never_next():
 
 
 def test_objectives_are_one_line_of_sentences():
-    assert see({}).modules[0].objectives == "Do this. do that."
+    assert see({}).modules[0].objectives == "Do this. Do that. Why?"
 
 
 @pytest.mark.parametrize(

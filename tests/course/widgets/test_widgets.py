@@ -13,7 +13,11 @@ from course import widgets
 from course.widgets._base import script, style
 
 SCRIPTS = [
-    "feature_scatter", "learning_curve", "quiz", "recording_player", "threshold_explorer",
+    "feature_scatter",
+    "learning_curve",
+    "quiz",
+    "recording_player",
+    "threshold_explorer",
 ]
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -188,9 +192,7 @@ def test_a_choice_is_answered_with_a_card():
 def test_an_earlier_choice_is_selected_and_its_card_is_in_every_fallback():
     card = "<style>p {}</style><p>Not yet.</p><p>Next: <em>count</em> again &amp; again.</p>"
     quiz = widgets.Quiz("Sum?", {"a": "1", "b": "2"}, "sum", lambda _: card, choice="a")
-    assert quiz._fallback_text().endswith(
-        "Your choice: a\nNot yet.\nNext: count again & again."
-    )
+    assert quiz._fallback_text().endswith("Your choice: a\nNot yet.\nNext: count again & again.")
     assert card in quiz._fallback_html()
     assert "run this cell again" not in quiz._fallback_html()
 
