@@ -192,7 +192,9 @@ def inspect_environment(root: Path = ROOT) -> Environment:
         made_for, fingerprint = marker["root"], marker["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError):
         return Environment(folder, "half")
-    if made_for != str(root) or not (_is_running(folder) or _starts(_interpreter(folder))):
+    # Without its pyvenv.cfg an environment's interpreter starts, as another Python.
+    starts = _is_running(folder) or _starts(_interpreter(folder))
+    if made_for != str(root) or not (folder / "pyvenv.cfg").is_file() or not starts:
         return Environment(folder, "broken", extras)
     state = "ready" if fingerprint == _fingerprint(root) else "stale"
     return Environment(folder, state, extras)
@@ -278,7 +280,7 @@ def diagnose(
         _look_at_folder("workspace", workspace, needed=True),
         _look_at_port(port),
     ]
-    if not any(requirement.name == "ipykernel" for requirement, _ in missing):
+    if {"ipykernel", "jupyter-client"}.isdisjoint(requirement.name for requirement, _ in missing):
         diagnoses.append(_look_at_kernel(kernel_seconds))
     return diagnoses
 

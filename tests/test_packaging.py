@@ -36,7 +36,6 @@ SYSTEMS = [
 
 #: Declared though no file of ours imports them, and why.
 RUN = {
-    "ai-edge-litert": "its interpreter opens models in a child process",
     "hatchling": "it builds the course",
     "editables": "it maps the editable packages",
     "ipykernel": "it runs the notebooks",
@@ -44,8 +43,6 @@ RUN = {
     "jupyterlab": "one of the two ways to open a notebook",
     "notebook": "the other one",
     "nbgrader": "nbgrader's view of a module is opened with it",
-    "nbclient": "it runs notebooks in the tests",
-    "playwright": "it drives the browser in the tests",
     "ruff": "it keeps the style",
     "tensorflow": "keras computes with it",
     "tflite-micro": "it measures the memory of boards",

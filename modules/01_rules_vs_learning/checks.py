@@ -18,13 +18,14 @@ WALKING_BELOW_MPH = 4.0
 # Usain Bolt between 60 m and 80 m of his world record, Berlin 2009: 44.72 km/h.
 FASTEST_HUMAN_MPH = 27.8
 
-# A good five-number summary and 40 neurons reach 91 to 99 % on 20 seeds of strangers.
+# On 12 hidden people, five features with a mean of x reach 93 to 98 % (20 seeds).
 ACCURACY_NEEDED = 0.85
+# The best speed rules reach 62 to 67 % there, so a good model leads by 25 points and more.
 MARGIN_NEEDED = 0.15
 RECALL_NEEDED = 0.60
-# Tuned on 12 people, the best thresholds lose up to 3 points on 6 others (20 seeds).
+# Thresholds tuned on 12 people lose up to 4 points against the best ones for 12 others (20 seeds).
 THRESHOLD_SLACK = 0.06
-# Five neighbours on good features reach 88 to 99 % on people they have not met (20 seeds).
+# Five neighbours on good features reach 87 to 97 % on people they have not met (20 seeds).
 NEIGHBOURS_NEEDED = 0.80
 
 
@@ -98,7 +99,7 @@ class Thresholds(Check):
     )
 
     def inputs(self, rng: np.random.Generator) -> Inputs:
-        return Inputs(key=people(rng, count=6).only(*SPEED_LABELS))
+        return Inputs(key=people(rng, count=12).only(*SPEED_LABELS))
 
     def judge(self, inputs: Inputs, outputs: np.ndarray) -> Iterator[Finding]:
         data = inputs.key
@@ -119,7 +120,7 @@ class Thresholds(Check):
         yield require.at_least(
             float((data.names == answers).mean()),
             best - THRESHOLD_SLACK,
-            title="Accuracy of your thresholds on 6 people you never saw",
+            title="Accuracy of your thresholds on 12 people you never saw",
             detail=detail + require.commonest_confusion(answers, data.names),
             next="Move one slider at a time and keep what raises the accuracy.",
         )
@@ -156,47 +157,53 @@ class Features(Check):
     hints = (
         "`window.mean(axis=0)` gives three numbers, where the wrist points; "
         "`window.std(axis=0)` three more, how much each axis moves.",
-        "The spread of each axis makes three. Add the mean of x and the largest jolt, "
+        "The spread of each axis makes three. Add the mean of x and the hardest shake, "
         "`np.linalg.norm(window, axis=1).max()`.",
     )
 
     def inputs(self, rng: np.random.Generator) -> Inputs:
-        data = people(rng, count=8, windows=6)
+        data = people(rng, count=16, windows=6)
         windows = data.acceleration
         few = windows[:: len(windows) // 40]
         centre = few.mean(axis=1, keepdims=True)
-        still = centre + 0.25 * (few - centre)
-        turned = np.ascontiguousarray(few[:, :, [2, 0, 1]])
-        calls = [(window,) for group in (windows, few, still, turned) for window in group]
+        calmer = centre + 0.25 * (few - centre)
+        other = few.copy()
+        other[:, activity.WINDOW // 2 :] = np.roll(few, 7, axis=0)[:, activity.WINDOW // 2 :]
+        calls = [(window,) for group in (windows, few, calmer, other) for window in group]
         return Inputs(calls, key=(data.labels, data.person, len(few)))
 
     def judge(self, inputs: Inputs, outputs: list[np.ndarray]) -> Iterator[Finding]:
         labels, person, few = inputs.key
         rows = np.array(outputs)
-        known, normal, still, turned = np.split(rows, np.cumsum([len(labels), few, few]))
+        known, normal, calmer, other = np.split(rows, np.cumsum([len(labels), few, few]))
         scale = known.std(axis=0) + 1e-9
+        moves = _differ(normal, calmer, scale)
         yield require.holds(
-            _differ(normal, still, scale),
+            moves,
             title="The features notice how much the wrist moves",
-            got="they do" if _differ(normal, still, scale) else "the same numbers for a quarter of the movement",
-            next="Add a spread: np.std of an axis, or the mean size of the change between readings.",
+            got="they do" if moves else "the same numbers for a quarter of the movement",
+            detail="" if moves else "They say how the watch hangs, and not how it moves.",
+            next="Add a spread: the standard deviation of each axis by itself.",
             weight=0.5,
         )
+        whole = _differ(normal, other, scale)
         yield require.holds(
-            _differ(normal, turned, scale),
-            title="The features notice which axis moves",
-            got="they do" if _differ(normal, turned, scale) else "the same numbers after x, y and z changed places",
-            next="They throw away which axis moved: give the model the spread of each axis by itself.",
+            whole,
+            title="The features look at the whole window",
+            got="they do" if whole else "the same numbers with another second half",
+            next="Reduce over the 128 readings, axis 0, and keep the three axes of the sensor.",
             weight=0.5,
         )
-        strangers = person >= 5
-        predicted = nearest_neighbours(known[~strangers], labels[~strangers], known[strangers])
+        predicted = np.empty_like(labels)
+        for one in np.unique(person):
+            met = person != one
+            predicted[~met] = nearest_neighbours(known[met], labels[met], known[~met])
         yield require.accuracy(
             np.array(LABELS)[predicted],
-            np.array(LABELS)[labels[strangers]],
+            np.array(LABELS)[labels],
             NEIGHBOURS_NEEDED,
-            title="Windows of 3 strangers that lie among windows of the same activity",
-            next="Look at the scatter plot: which two clouds overlap, and what would pull them apart?",
+            title="Windows whose nearest neighbours, on 15 other wrists, do the same",
+            next="Look at the scatter plot below: which clouds overlap, and what would part them?",
             weight=2,
         )
 
@@ -257,7 +264,7 @@ class Recognise(Check):
     )
 
     def inputs(self, rng: np.random.Generator) -> Inputs:
-        data = people(rng, count=6, windows=10)
+        data = people(rng, count=12, windows=10)
         shuffled = rng.permutation(len(data))
         key = (data.names[shuffled], data.speed.mean(axis=1)[shuffled])
         return Inputs([(data.acceleration[shuffled],)], key=key)
@@ -272,7 +279,7 @@ class Recognise(Check):
             said = require.commonest_confusion(predicted, names)
         yield require.at_least(
             reached, ACCURACY_NEEDED, detail=said, weight=3,
-            title="Accuracy on 6 people you never saw",
+            title="Accuracy on 12 people you never saw",
             next="Better features help more than more training: look at the two activities named here.",
         )  # fmt: skip
         rules = best_accuracy(speeds, names)

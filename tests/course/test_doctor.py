@@ -149,6 +149,7 @@ def with_environment(tmp_path):
         shutil.copy(sys.executable, python)
     else:
         python.symlink_to(sys.executable)
+    python.parent.parent.joinpath("pyvenv.cfg").touch()
     doctor.mark_complete(root, ["test"])
     return root
 
@@ -166,8 +167,10 @@ def test_environment_is_stale_once_requirements_change(with_environment, name):
     assert doctor.inspect_environment(with_environment).state == "stale"
 
 
-def test_environment_is_broken_once_its_python_is_gone(with_environment):
-    doctor.inspect_environment(with_environment).python.unlink()
+@pytest.mark.parametrize("lost", ["python", "pyvenv.cfg"])
+def test_environment_is_broken_once_its_python_is_gone(with_environment, lost):
+    python = doctor.inspect_environment(with_environment).python
+    (python if lost == "python" else with_environment / ".venv" / lost).unlink()
     assert doctor.inspect_environment(with_environment).state == "broken"
 
 

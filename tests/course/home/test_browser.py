@@ -1,7 +1,6 @@
 """The home page and the lab extension in a real JupyterLab and a real browser."""
 
 import contextlib
-import os
 import re
 import shutil
 from pathlib import Path
@@ -11,15 +10,6 @@ import pytest
 from course import home, syllabus, workspace
 
 LABEXTENSION = syllabus.root() / "course" / "home" / "labextension"
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CELLS = {
     "record": "from course import workspace\nworkspace.record_attempt('rules', 'speed', 2, 3)",
     "task-quiz": "# Write a letter.\nrecord = None  # a, b or c\nother = None",
@@ -28,21 +18,6 @@ CELLS = {
 WAIT = 30_000  # milliseconds; the machine may be busy
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Chromium; .ci/run installs it.")
-        pytest.skip("No Chromium on this computer.")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +63,9 @@ def desk(start):
 
 
 @pytest.fixture
-def page(browser, lab):
+def page(chromium, lab):
     """A tab that is signed in."""
-    with contextlib.closing(browser.new_context()) as context:
+    with contextlib.closing(chromium.new_context()) as context:
         page = context.new_page()
         page.goto(lab.url(f"course?token={lab.token}"))
         yield page
@@ -224,10 +199,10 @@ def test_anything_but_one_small_letter_for_a_known_task_is_ignored(quiet_lab, de
 
 
 @pytest.fixture(scope="module")
-def quiet_lab(browser, lab, start):
+def quiet_lab(chromium, lab, start):
     """One open notebook for events that must change nothing."""
     workspace.prepare(start.place / "home", root=start.place / "checkout")
-    with contextlib.closing(browser.new_context()) as context:
+    with contextlib.closing(chromium.new_context()) as context:
         page = context.new_page()
         opened(page, lab.url(f"lab/tree/01_rules/rules.ipynb?reset&token={lab.token}"))
         run(page, 2)
@@ -241,10 +216,10 @@ def test_notebook_7_has_the_way_back_too(page, lab, desk):
     assert link.get_attribute("href") == f"{lab.base}course"
 
 
-def test_the_page_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser, start, desk):
+def test_the_page_says_when_the_server_is_gone_and_goes_on_when_it_is_back(chromium, start, desk):
     from playwright.sync_api import expect
 
-    with contextlib.closing(browser.new_context()) as context:
+    with contextlib.closing(chromium.new_context()) as context:
         page = context.new_page()
         with start() as server:
             port = int(server.origin.rpartition(":")[2])

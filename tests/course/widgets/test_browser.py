@@ -135,7 +135,8 @@ def run(page, index):
             notebook.activeCellIndex = index;
             notebook.deselectAll();
             const late = new Promise(resolve => setTimeout(resolve, 60000, 'not in a minute'));
-            const ran = await Promise.race([jupyterapp.commands.execute('notebook:run-cell'), late]);
+            const command = jupyterapp.commands.execute('notebook:run-cell');
+            const ran = await Promise.race([command, late]);
             return [ran, notebook.widgets[index].model.outputs.toJSON()];
         }""",
         index,
