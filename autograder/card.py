@@ -136,7 +136,9 @@ def _folded(hints: tuple[str, ...], index: int) -> str:
     if index >= len(hints):
         return ""
     return (
-        f'<details style="margin-top:6px"><summary style="cursor:pointer;{_MUTED}">'
+        # JupyterLab takes keys such as Enter from a focused element unless it says otherwise.
+        f'<details style="margin-top:6px">'
+        f'<summary data-lm-suppress-shortcuts="true" style="cursor:pointer;{_MUTED}">'
         f"Hint {index + 1} of {len(hints)}</summary>"
         f'<div style="margin:2px 0 0 16px">{escape(hints[index])}{_folded(hints, index + 1)}</div>'
         f"</details>"

@@ -296,7 +296,7 @@ def load(folder: Path) -> Any:
     """
     text = read_regular(folder / "evidence.json", MAX_JSON_BYTES)
     try:
-        tree = json.loads(text)
+        tree = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise EvidenceError("The evidence is not the JSON that a check writes.") from error
     data = read_regular(folder / "arrays.bin", MAX_ARRAY_BYTES)
@@ -351,9 +351,10 @@ def _array(record: dict, data: bytes, amount: _Amount) -> np.ndarray:
         raise EvidenceError("The evidence holds an array that is larger than its data.")
     # Counted before it is copied: many arrays may claim the same data.
     amount.add(bytes=size * dtype.itemsize)
-    array = np.frombuffer(data, dtype, size, offset).reshape(shape).copy()
-    # A forged byte may be neither 0 nor 1, and NumPy computes nonsense with such a bool.
-    return array.view(np.uint8) != 0 if name == "bool" else array
+    array = np.frombuffer(data, dtype, size, offset)
+    if name == "bool":  # a forged byte may be neither 0 nor 1, and NumPy computes nonsense with it
+        array = array.view(np.uint8) != 0
+    return array.reshape(shape).copy()
 
 
 def read_regular(path: Path, limit: int) -> bytes:

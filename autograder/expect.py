@@ -111,12 +111,17 @@ class Array:
         return f"an array of shape {'×'.join('any' if n is None else str(n) for n in self.shape)}"
 
     def normalise(self, value: Any) -> np.ndarray:
+        got = (
+            "a list that holds other things than numbers"
+            if type(value) is list
+            else describe(value)
+        )
         try:
             array = np.asarray(value)
         except ValueError:
-            array = np.asarray(None)
+            got, array = "a list whose rows differ in length", np.asarray(None)
         if array.dtype.kind not in "biuf" or not isinstance(value, (np.ndarray, list, int, float)):
-            raise Unexpected(describe(value), self.needed, _return_hint(value, self.needed))
+            raise Unexpected(got, self.needed, _return_hint(value, self.needed))
         fits = len(array.shape) == len(self.shape) and all(
             want in (None, got) for got, want in zip(array.shape, self.shape, strict=True)
         )
@@ -127,7 +132,9 @@ class Array:
         if self.finite and not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).sum())
             raise Unexpected(
-                f"{bad} value{'s' * (bad != 1)} that are NaN or infinite",
+                "1 value that is NaN or infinite"
+                if bad == 1
+                else f"{bad} values that are NaN or infinite",
                 f"{self.needed} of finite numbers",
                 "Look for a division by zero, a log of zero or an empty slice.",
             )

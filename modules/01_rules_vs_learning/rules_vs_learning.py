@@ -295,7 +295,7 @@ check.training_set((x, y))
 # five to one size.
 
 # %%
-import keras
+from course.training import keras
 
 def new_model(x: np.ndarray) -> keras.Model:
     scale = keras.layers.Normalization()

@@ -95,17 +95,61 @@
     },
   };
 
+  // --- still pictures ----------------------------------------------------------------
+
+  // A widget in a notebook that was opened again has lost its kernel. Its output holds a
+  // still picture and a text as well, which say more than this message of ipywidgets.
+  const LOST = "Error displaying widget";
+
+  function showStillPictures(panel) {
+    for (const cell of panel.content?.widgets ?? []) {
+      const area = cell.outputArea;
+      for (let i = 0; i < (area?.widgets.length ?? 0); i++) {
+        const node = area.widgets[i].node.querySelector(".jp-OutputArea-output");
+        const data = area.model.get(i)?.data;
+        if (!data || !node?.textContent.startsWith(LOST)) continue;
+        // Only a trusted notebook's HTML may enter the page, as everywhere in JupyterLab.
+        const html = cell.model.trusted && data["text/html"];
+        if (html) node.innerHTML = [html].flat().join("");
+        else node.textContent = [data["text/plain"] ?? ""].flat().join("");
+      }
+    }
+  }
+
+  function stillPlugin({ INotebookTracker }) {
+    return {
+      id: "on-device:still-pictures",
+      description: "Shows the still picture of a widget whose kernel is gone.",
+      autoStart: true,
+      requires: [INotebookTracker],
+      activate(app, tracker) {
+        const watch = (panel) => {
+          let waiting = 0;
+          const observer = new MutationObserver(() => {
+            cancelAnimationFrame(waiting);
+            waiting = requestAnimationFrame(() => showStillPictures(panel));
+          });
+          observer.observe(panel.node, { childList: true, subtree: true });
+          panel.disposed.connect(() => observer.disconnect());
+        };
+        tracker.forEach(watch);
+        tracker.widgetAdded.connect((_, panel) => watch(panel));
+      },
+    };
+  }
+
   (window._JUPYTERLAB ??= {})["on-device"] = {
     init(scope) {
       shared = scope;
     },
     async get(module) {
       if (module !== "./extension") throw new Error(`There is no module ${module} here.`);
-      const [widgets, apputils] = await Promise.all([
+      const [widgets, apputils, notebook] = await Promise.all([
         load("@lumino/widgets"),
         load("@jupyterlab/apputils"),
+        load("@jupyterlab/notebook"),
       ]);
-      const plugins = [homePlugin(widgets, apputils), choicePlugin];
+      const plugins = [homePlugin(widgets, apputils), choicePlugin, stillPlugin(notebook)];
       return () => ({ __esModule: true, default: plugins });
     },
   };
