@@ -6,6 +6,7 @@ A view is a notebook whose bytes depend on the source and the module's ``checks.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def build(slug: str | None = None, *, view: str = "learner", to: Path | None = N
     slug : which module or lab; all when omitted.
     view : one of `VIEWS`.
     to : folder for ``slug/slug.ipynb``; the learner view stands next to its source when omitted,
-        any other view goes to ``build/VIEW`` in the checkout.
+        any other view goes to ``build/VIEW`` in the checkout. For the nbgrader view it becomes an
+        nbgrader course: see `_stage`.
 
     Returns
     -------
@@ -89,18 +91,46 @@ def build(slug: str | None = None, *, view: str = "learner", to: Path | None = N
     """
     if to is None and view != "learner":
         to = syllabus.root() / "build" / view
+    if view == "nbgrader":
+        return _stage(slug, to)
     written = []
     for path in sources(slug):
         source = read(path)
         target = (
             path.with_suffix(".ipynb") if to is None else to / source.slug / f"{source.slug}.ipynb"
         )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_suffix(".ipynb.part")
-        draft.write_text(text(source, view), encoding="utf-8", newline="\n")
-        os.replace(draft, target)
-        written.append(target)
+        written.append(_write(target, text(source, view)))
     return written
+
+
+def _stage(slug: str | None, course: Path) -> list[Path]:
+    """Make or renew an nbgrader course: ``source/slug/`` for each module, and the settings.
+
+    nbgrader hands out every file of ``source/slug/``, so there is the notebook and what the module
+    keeps in ``files/``, never checks or solutions of another form. Labs, which have no checks, are
+    there when asked for by name. Everything else in the folder is the instructor's.
+    """
+    written = []
+    for path in sources(slug):
+        if slug is None and path.parent.parent.name == "labs":
+            continue
+        source = read(path)
+        folder = course / "source" / source.slug
+        written.append(_write(folder / f"{source.slug}.ipynb", text(source, "nbgrader")))
+        shutil.rmtree(folder / "files", ignore_errors=True)
+        if (files := path.with_name("files")).is_dir():
+            shutil.copytree(files, folder / "files", ignore=shutil.ignore_patterns("__pycache__"))
+    settings = Path(__file__).with_name("nbgrader_config.py")
+    written.append(_write(course / settings.name, settings.read_text("utf-8")))
+    return written
+
+
+def _write(target: Path, content: str) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(target.name + ".part")
+    draft.write_text(content, encoding="utf-8", newline="\n")
+    os.replace(draft, target)
+    return target
 
 
 def sources(slug: str | None = None) -> list[Path]:

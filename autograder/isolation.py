@@ -25,7 +25,7 @@ from pathlib import Path
 _CGROUPS = Path("/sys/fs/cgroup")
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
-                 "/etc/alternatives", "/sys/devices/system/cpu")  # fmt: skip
+                 "/etc/alternatives", "/etc/fonts", "/sys/devices/system/cpu")  # fmt: skip
 #: Size of the sandbox's own /tmp, which lives in memory.
 _TMP_BYTES = 256 << 20
 
@@ -82,7 +82,7 @@ def wrap(
     for path in writable:
         arguments += ["--bind", str(path), str(path)]
     for path in readable:
-        arguments += ["--ro-bind", str(path), str(path)]
+        arguments += ["--ro-bind-try", str(path), str(path)]
     return [*arguments, "--chdir", str(folder), *command]
 
 

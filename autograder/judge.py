@@ -65,6 +65,7 @@ def judge_folder(
                 [str(spec)],
                 folder=Path(scratch),
                 limits=sandbox.Limits(wall_seconds=seconds),
+                readable=[checks_path.resolve(), folder],
                 keep_errors=True,
                 on_tick=on_tick,
             )
@@ -107,10 +108,12 @@ def _read(path: Path, checks: Sequence[Check]) -> dict[str, Verdict]:
     for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else ():
         try:
             verdict = Verdict.from_json(json.loads(line))
-        except (ValueError, TypeError, KeyError):
-            continue  # a crash cut the line short: its check counts as not judged
-        if verdict.check in points:
-            verdicts[verdict.check] = replace(verdict, points=points[verdict.check])
+            verdict = replace(verdict, points=points[verdict.check])
+            whole = 0 <= verdict.score <= verdict.points
+        except (ValueError, TypeError, KeyError, RecursionError):
+            continue  # a crash cut the line short, or it is forged: its check counts as not judged
+        if whole:
+            verdicts[verdict.check] = verdict
     return verdicts
 
 

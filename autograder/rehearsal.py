@@ -54,15 +54,34 @@ def rehearse(
     checks = build.checks_of(source)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="course-rehearsal-") as name:
-        folder = Path(name)
-        problems = run_cells(
+        folder = Path(name).resolve()
+        ran = run_cells(
             build.text(source, "rehearsal"), checks, folder, seeds=seeds, on_tick=on_tick
         )
+        problems = ran.problems
         verdicts = _judge(source, checks, folder / "evidence", seeds)
     # A run that broke off explains itself; what follows from it would only hide that.
     if not problems:
         problems = _problems(source, checks, seeds, verdicts)
     return Rehearsal(time.monotonic() - started, tuple(problems), verdicts)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a notebook's run went.
+
+    Attributes
+    ----------
+    problems : one sentence for each cell that raised, and one when the end was not reached.
+    finished : the run reached its end, as far as a learner's process can be believed.
+    ending : why it ended, in words, when it did not.
+    peak_bytes : most memory that it held, where the system counts it.
+    """
+
+    problems: list[str]
+    finished: bool
+    ending: str
+    peak_bytes: int | None
 
 
 def run_cells(
@@ -73,22 +92,21 @@ def run_cells(
     seeds: Sequence[int],
     limits: sandbox.Limits | None = None,
     on_tick: Callable[[], None] | None = None,
-) -> list[str]:
-    """Run a notebook's text in a child that only collects evidence, into ``folder/evidence``.
-
-    Returns
-    -------
-    list of str
-        One sentence for each cell that raised, and one when the run did not reach its end.
-    """
+) -> Run:
+    """Run a notebook's text in a child that only collects evidence, into ``folder/evidence``."""
     hand_out(checks, folder / "inputs", seeds)
     (folder / "notebook.ipynb").write_text(notebook, "utf-8")
-    (folder / "work").mkdir()
-    log = folder / "log.jsonl"
+    places = [folder / name for name in ("work", "evidence", "log")]
+    for place in places:
+        place.mkdir()
+    log = folder / "log" / "log.jsonl"
     outcome = sandbox.run(
         "autograder.execute",
         [str(folder / "notebook.ipynb"), str(log)],
         folder=folder / "work",
+        # Each is a mount of its own: a learner's code can fill these folders, not replace them.
+        writable=places[1:],
+        readable=[folder / "inputs", folder / "notebook.ipynb"],
         limits=limits or sandbox.Limits(wall_seconds=600, cpu_seconds=1200),
         environment={
             "COURSE_INPUTS": str(folder / "inputs"),
@@ -121,8 +139,8 @@ def evidence_folder(folder: Path, seeds: Sequence[int], seed: int) -> Path:
     return folder / _label(seeds, seed)
 
 
-def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any]]) -> list[str]:
-    """Sentences about what went wrong in a run of these cells; a learner may have forged them."""
+def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any]]) -> Run:
+    """How a run of these cells went; a learner may have forged the log, so it only informs."""
     problems, started, finished = [], False, False
     for record in _records(path):
         started |= record.get("started") is True
@@ -130,14 +148,18 @@ def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any
         index, error = record.get("index"), record.get("error")
         if isinstance(error, str) and type(index) is int and 0 <= index < len(cells):
             name = headline("".join(cells[index]["source"]))
-            problems.append(f"Cell {index + 1}, {name}, raised {evidence.printable(error[:400])}.")
+            said = evidence.printable(error[:400]).rstrip(". ")
+            problems.append(f"Cell {index + 1}, {name}, raised {said}.")
+    finished = finished and not outcome.stopped
+    ending = ""
     if not started:
         last = outcome.errors.strip().splitlines()[-1:]
         because = "".join(f" ({evidence.printable(line[:200])})" for line in last)
-        problems.append(f"The notebook could not be run: {outcome.reason}{because}.")
-    elif not finished or outcome.timed_out:
-        problems.append(f"The notebook did not run to its end: {outcome.reason}.")
-    return problems
+        ending = f"The notebook could not be run: {outcome.reason}{because}."
+    elif not finished:
+        ending = f"The notebook did not run to its end: {outcome.reason}."
+    problems += [ending] if ending else []
+    return Run(problems, not ending, ending, outcome.peak_bytes)
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

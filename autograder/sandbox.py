@@ -1,12 +1,14 @@
 """Run code that nobody vouches for in a child process with limits, and stop all of it.
 
-The child limits itself before it runs anything of a learner's: ``python -m autograder.sandbox
-LIMITS MODULE ARGUMENTS…``. Where the operating system has no resource limits (Windows), wall time
-still holds.
+Where they can run, bubblewrap and control groups stand around the child (`autograder.isolation`).
+In any case the child limits itself before it runs anything of a learner's: ``python -m
+autograder.sandbox LIMITS MODULE ARGUMENTS…``. Where the operating system has no resource limits
+(Windows), wall time still holds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -18,6 +20,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from autograder import isolation
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
               "CONDA_PREFIX", "PYTHONPATH", "MPLCONFIGDIR", "LD_LIBRARY_PATH")  # fmt: skip
@@ -31,14 +35,19 @@ class Limits:
     ----------
     wall_seconds : real time of the whole process tree.
     cpu_seconds : processor time of each process.
-    memory_bytes : heap of each process; TensorFlow fits in 1.5 GB (measured, see FACTS).
+    memory_bytes : memory of the whole process tree where control groups count it, else the heap
+        of each process; TensorFlow fits in 1.5 GB (measured).
     file_bytes : largest file that it may write.
+    folder_bytes : most bytes of all files in the folders that it may write.
+    processes : most processes and threads at once, where control groups count them.
     """
 
     wall_seconds: float = 60
     cpu_seconds: int = 120
     memory_bytes: int = 3 << 30
     file_bytes: int = 256 << 20
+    folder_bytes: int = 1 << 30
+    processes: int = 256
 
 
 @dataclass(frozen=True)
@@ -48,21 +57,23 @@ class Outcome:
     Attributes
     ----------
     returncode : as subprocess gives it; negative is a signal.
-    timed_out : the wall time ran out and the process tree was killed.
+    stopped : why the process tree was killed from outside, else empty.
     seconds : wall time used.
+    peak_bytes : most memory that it held at once, where control groups count it.
     errors : the last 2,000 characters of its stderr, when that was kept.
     """
 
     returncode: int
-    timed_out: bool
+    stopped: str
     seconds: float
+    peak_bytes: int | None = None
     errors: str = ""
 
     @property
     def reason(self) -> str:
         """Why it ended, in words for a learner."""
-        if self.timed_out:
-            return f"it ran longer than {self.seconds:.0f} seconds"
+        if self.stopped:
+            return self.stopped
         if self.returncode < 0:
             known = {member.value: member.name for member in signal.Signals}
             name = known.get(-self.returncode, f"signal {-self.returncode}")
@@ -83,6 +94,8 @@ def run(
     *,
     folder: Path,
     limits: Limits,
+    writable: Sequence[Path] = (),
+    readable: Sequence[Path] = (),
     environment: Mapping[str, str] | None = None,
     keep_errors: bool = False,
     on_tick: Callable[[], None] | None = None,
@@ -92,8 +105,11 @@ def run(
     Parameters
     ----------
     module, arguments : what to run; it sees no more of this process's environment than it needs.
+    folder : its current folder and home, which it may write.
+    writable : further folders that it may write.
+    readable : files and folders that it may read, besides Python and our two packages.
     environment : variables to add.
-    keep_errors : keep the end of stderr; only for code of ours, whose output is small.
+    keep_errors : keep the end of stderr, which may be a learner's words.
     on_tick : called about five times a second while waiting, to draw progress.
 
     Returns
@@ -102,10 +118,17 @@ def run(
         However it ended. ``KeyboardInterrupt`` and any error of ``on_tick`` kill the child first.
     """
     command = [sys.executable, "-P", "-m", "autograder.sandbox", json.dumps(asdict(limits)), module]
+    places = [folder, *writable]
+    confined = isolation.wrap(
+        [*command, *arguments], writable=places, readable=readable, folder=folder
+    )
     started = time.monotonic()
-    with tempfile.TemporaryFile() as errors:
+    with (
+        isolation.group(memory_bytes=limits.memory_bytes, processes=limits.processes) as group,
+        tempfile.TemporaryFile() as errors,
+    ):
         process = subprocess.Popen(
-            [*command, *arguments],
+            group.enter(confined),
             cwd=folder,
             env=_environment(folder) | dict(environment or {}),
             stdin=subprocess.DEVNULL,
@@ -113,22 +136,50 @@ def run(
             stderr=errors if keep_errors else subprocess.DEVNULL,
             start_new_session=True,
         )
-        timed_out = False
+        stopped = ""
         try:
-            while process.poll() is None:
-                if time.monotonic() - started > limits.wall_seconds:
-                    timed_out = True
-                    break
+            while not stopped and process.poll() is None:
                 try:
                     process.wait(0.2)
                 except subprocess.TimeoutExpired:
+                    stopped = _overstepped(limits, time.monotonic() - started, places)
                     if on_tick is not None:
                         on_tick()
         finally:
             _kill_tree(process)
+        if group.ran_out_of_memory:
+            stopped = f"it used more than {limits.memory_bytes / 1e9:.1f} GB of memory"
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
         text = errors.read().decode(errors="replace")
-    return Outcome(process.returncode, timed_out, time.monotonic() - started, text)
+        peak = group.peak_bytes
+    # Bubblewrap and the shell report a signal as 128 plus its number.
+    code = process.returncode
+    code = 128 - code if 128 < code < 160 else code
+    return Outcome(code, stopped, time.monotonic() - started, peak, text)
+
+
+def _overstepped(limits: Limits, seconds: float, places: Sequence[Path]) -> str:
+    """Why a running child must be stopped, or nothing."""
+    if seconds > limits.wall_seconds:
+        return f"it ran longer than {limits.wall_seconds:.0f} seconds"
+    left = limits.folder_bytes
+    for place in places:
+        left -= _size(place, left)
+    return "" if left > 0 else f"it wrote more than {limits.folder_bytes / 1e9:.1f} GB of files"
+
+
+def _size(folder: Path, enough: int) -> int:
+    """Bytes of all files below a folder, each counted as a block at least; stops at ``enough``."""
+    total, waiting = 0, [str(folder)]
+    while waiting and total <= enough:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                total += max(4096, entry.stat(follow_symlinks=False).st_size)
+                if total > enough:
+                    break
+    return total
 
 
 def _environment(folder: Path) -> dict[str, str]:

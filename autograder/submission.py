@@ -41,12 +41,17 @@ class Graded:
     seed : what the hidden inputs were drawn from.
     verdicts : one a check, in the module's order.
     notes : sentences about the run: cells that raised, edits that were undone.
+    finished, ending : whether the notebook ran to its end, and why not.
+    peak_bytes : most memory of the run, where the system counts it.
     """
 
     module: str
     seed: int
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
+    finished: bool = True
+    ending: str = ""
+    peak_bytes: int | None = None
 
     @property
     def titles(self) -> list[str]:
@@ -95,22 +100,31 @@ def load(path: Path) -> dict[str, Any]:
             f"{path.name} is {size:.0f} MB, the limit is {limit:.0f} MB. "
             "Clear its outputs and save it."
         )
-    if status.st_size == 0:
-        raise SubmissionError(f"{path.name} is empty.")
+    return parse(path.read_bytes(), path.name)
+
+
+def parse(data: bytes, name: str) -> dict[str, Any]:
+    """The notebook in these bytes; ``name`` is for the message.
+
+    Raises
+    ------
+    SubmissionError
+        When it is not a version 4 notebook.
+    """
+    if not data:
+        raise SubmissionError(f"{name} is empty.")
     try:
-        record = json.loads(path.read_bytes().decode("utf-8"))
+        record = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise SubmissionError(
-            f"{path.name} is not valid JSON; save the notebook once more."
-        ) from error
+        raise SubmissionError(f"{name} is not valid JSON; save the notebook once more.") from error
     if not isinstance(record, dict) or record.get("nbformat") != 4:
-        raise SubmissionError(f"{path.name} is not a version 4 notebook.")
+        raise SubmissionError(f"{name} is not a version 4 notebook.")
     cells = record.get("cells")
     if not isinstance(cells, list) or not isinstance(record.get("metadata", {}), dict):
-        raise SubmissionError(f"{path.name} breaks the notebook format.")
+        raise SubmissionError(f"{name} breaks the notebook format.")
     for number, cell in enumerate(cells, 1):
         if not _is_cell(cell):
-            raise SubmissionError(f"{path.name} breaks the notebook format in cell {number}.")
+            raise SubmissionError(f"{name} breaks the notebook format in cell {number}.")
     return record
 
 
@@ -205,11 +219,11 @@ def _identify(cells: list[dict[str, Any]], ours: nbformat.NotebookNode) -> list[
     """For each cell of a submission the id of the cell of ours that it is; empty for none.
 
     Tools that write older notebooks drop ids, and pasting renews them: then a task or check is
-    known by its metadata, and any other cell by its text.
+    known by its metadata, and any cell but a task by its text.
     """
     ids = {cell.id for cell in ours.cells}
     names = {_name(cell): cell.id for cell in ours.cells if _name(cell)}
-    texts = {cell.source: cell.id for cell in ours.cells if not _name(cell)}
+    texts = {cell.source: cell.id for cell in ours.cells if not cell.id.startswith("task-")}
     kept = [str(cell.get("id")) if str(cell.get("id")) in ids else "" for cell in cells]
     taken = set(kept)
     for place, cell in enumerate(cells):
@@ -263,11 +277,13 @@ def grade(
     seed = secrets.randbits(63) if seed is None else seed
     notebook, notes = rebuild(record, build.notebook(source, "learner"))
     with tempfile.TemporaryDirectory(prefix="course-grade-") as name:
-        folder = Path(name)
-        notes += rehearsal.run_cells(
+        folder = Path(name).resolve()
+        run = rehearsal.run_cells(
             nbformat.writes(notebook), checks, folder, seeds=[seed], on_tick=on_tick, limits=limits
         )
         evidence = rehearsal.evidence_folder(folder / "evidence" / GRADED, [seed], seed)
+        if evidence.resolve() != evidence:  # a link that leads elsewhere is no evidence
+            evidence = folder / "none"
         verdicts = judge_folder(
             source.path.with_name("checks.py"),
             list(checks.values()),
@@ -276,4 +292,6 @@ def grade(
             on_tick=on_tick,
         )
     ordered = tuple(verdicts[name] for name in checks)
-    return Graded(slug, seed, ordered, tuple(notes))
+    return Graded(
+        slug, seed, ordered, (*notes, *run.problems), run.finished, run.ending, run.peak_bytes
+    )

@@ -63,6 +63,22 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=_seed, help="draw the hidden data from this seed")
     check.add_argument("--json", action="store_true", help="print JSON instead of text")
 
+    grade = command("grade", _grade, "Grade a class on hidden data; enter it in nbgrader's gradebook.")
+    grade.add_argument(
+        "submissions", nargs="+", type=Path, help="folders of STUDENT/….ipynb, zip files, or notebooks"
+    )
+    grade.add_argument("--module", help="slug, when the notebooks do not say")
+    grade.add_argument("--out", type=Path, default=Path("results.csv"), help="(default results.csv)")
+    grade.add_argument("--json", type=Path, metavar="FILE", help="write every finding as JSON too")
+    grade.add_argument("--html", type=Path, metavar="DIR", help="write item analysis and feedback pages")
+    grade.add_argument("--seed", type=int, help="draw hidden data from this seed, not your secret one")
+    grade.add_argument("--workers", type=int, help="submissions at a time (default: one a core)")
+    grade.add_argument("--scheduler", metavar="TCP://…", help="a running Dask scheduler to use")
+    grade.add_argument(
+        "--course", type=Path, metavar="DIR", help="nbgrader course (default build/nbgrader)"
+    )
+    grade.add_argument("--no-gradebook", action="store_true", help="leave nbgrader's gradebook alone")
+
     command("doctor", _doctor, "Find out what is wrong with this installation.")
 
     build = command("build", _build, "Build notebooks from their sources.")
@@ -118,6 +134,29 @@ def _check(arguments: argparse.Namespace) -> int:
         print(f"Note: {note}")
     print(f"{graded.module}: {points(graded.score)} of {points(graded.points)} points")
     print(f"The same hidden data again: course check {arguments.notebook} --seed {graded.seed}")
+    return 0
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from autograder import grading
+    from course import syllabus
+    from course.console import Bar
+
+    items = grading.collect(arguments.submissions, module=arguments.module)
+    course = arguments.course or syllabus.root() / "build" / "nbgrader"
+    with Bar("Grading", len(items)) as bar:
+        summary = grading.grade_class(
+            items,
+            seed=arguments.seed,
+            out=arguments.out,
+            json_out=arguments.json,
+            html=arguments.html,
+            course=None if arguments.no_gradebook else course,
+            scheduler=arguments.scheduler,
+            workers=arguments.workers,
+            on_record=bar.advance,
+        )
+    print(summary)
     return 0
 
 
