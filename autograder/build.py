@@ -110,6 +110,10 @@ def _stage(slug: str | None, course: Path) -> list[Path]:
     keeps in ``files/``, never checks or solutions of another form. Labs, which have no checks, are
     there when asked for by name. Everything else in the folder is the instructor's.
     """
+    settings = Path(__file__).with_name("nbgrader_config.py").read_text("utf-8")
+    target = course / "nbgrader_config.py"
+    if target.exists() and target.read_text("utf-8").partition("\n")[0] not in settings:
+        raise FileExistsError(f"{target} is not ours to renew. Move it away, or stage elsewhere.")
     written = []
     for path in sources(slug):
         if slug is None and path.parent.parent.name == "labs":
@@ -120,8 +124,7 @@ def _stage(slug: str | None, course: Path) -> list[Path]:
         shutil.rmtree(folder / "files", ignore_errors=True)
         if (files := path.with_name("files")).is_dir():
             shutil.copytree(files, folder / "files", ignore=shutil.ignore_patterns("__pycache__"))
-    settings = Path(__file__).with_name("nbgrader_config.py")
-    written.append(_write(course / settings.name, settings.read_text("utf-8")))
+    written.append(_write(target, settings))
     return written
 
 

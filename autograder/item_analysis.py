@@ -412,7 +412,7 @@ def score_figure(results: Sequence[Result]) -> plots.HouseFigure:
     if len(results) == 1:
         title = f"The one submission has {points(middle)} of {points(most)} points"
     else:
-        title = f"Half of the class has {points(middle)} of {points(most)} points or more"
+        title = f"Half of {len(results)} submissions have {points(middle)} of {points(most)} points or more"
     with mpl.rc_context({**plots.HOUSE_STYLE, "axes.grid.axis": "y"}):
         figure = Figure(figsize=(_WIDTH, 2.9), layout="constrained")
         axes = figure.add_subplot()

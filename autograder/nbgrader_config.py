@@ -43,7 +43,7 @@ c.ExchangeFactory.collect = "autograder.plugins.Collect"
 # notebooks, changed metadata and doubled grade ids cannot stop a batch.
 c.Autograde.pre_convert_hook = "autograder.plugins.prepare"
 c.Autograde.exporter_class = "autograder.plugins.SubmissionExporter"
-# No kernel runs beside the gradebook: JudgeSubmission grades in the sandbox, as `course grade` does.
+# No kernel runs beside the gradebook: JudgeSubmission grades in the sandbox, like `course grade`.
 c.Autograde.autograde_preprocessors = [
     "autograder.plugins.JudgeSubmission",
     "nbgrader.preprocessors.IgnorePattern",
@@ -57,9 +57,5 @@ c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "(?s)."
 # A check that is in the gradebook and not in the notebook is put back and gets no points.
 c.OverwriteCells.add_missing_cells = True
-
-# --- feedback ---------------------------------------------------------------------------------
-
-# Everything is shown: the learner's cells, our cards, the comments. Hidden inputs are in none.
 
 load_subconfig("instructor_config.py")  # noqa: F821  (nbgrader provides it, and lets it be missing)

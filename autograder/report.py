@@ -225,13 +225,15 @@ def _class(entries: Sequence[_Entry], titles: dict[str, str]) -> dict[str, Any]:
     attention = [entry for entry in entries if not entry.finished]
     attention.sort(key=lambda entry: _rank(entry.result.status))
     files = [file for entry in entries for file in (entry.result, *entry.others)]
+    students = _students(entries, modules)
     return {
         "attention": attention,
         "aside": [(entry, other) for entry in entries for other in entry.others],
         "modules": modules,
-        "students": _students(entries, modules),
+        "students": students,
         "statuses": _statuses(files),
-        "isolation": Counter(entry.result.isolation for entry in entries if entry.result.isolation),
+        "isolation": Counter(file.isolation for file in files if file.status in analysis.RAN),
+        "missing": any(cell is None for row in students["rows"] for cell in row.cells),
         "files": len(files),
         "low": analysis.LOW_DISCRIMINATION,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -54,9 +55,7 @@ def _make(path: Path) -> None:
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(f"{secrets.randbits(63)}\n")
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
     finally:
         os.unlink(draft)

@@ -133,7 +133,8 @@ def _check(arguments: argparse.Namespace) -> int:
     for note in graded.notes:
         print(f"Note: {note}")
     print(f"{graded.module}: {points(graded.score)} of {points(graded.points)} points")
-    print(f"The same hidden data again: course check {arguments.notebook} --seed {graded.seed}")
+    again = subprocess.list2cmdline(["check", str(arguments.notebook), "--seed", str(graded.seed)])
+    print(f"The same hidden data again: course {again}")
     return 0
 
 

@@ -144,7 +144,7 @@ class Size(Check):
     )
 '''
 
-KINDS = '''\
+KINDS = """\
 # ---
 # jupyter:
 #   course:
@@ -161,7 +161,7 @@ KINDS = '''\
 from autograder import open_checks
 
 check = open_checks("kinds")
-'''
+"""
 KIND_CHECKS = '''\
 import os
 import time
@@ -281,13 +281,13 @@ def course_root(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def course(course_root, monkeypatch, tmp_path):
+def course(course_root, monkeypatch):
     """Every test here runs in the small course, outside any workspace."""
     monkeypatch.setattr(syllabus, "_ROOT", course_root)
     monkeypatch.setenv("PYTHONPATH", str(Path(autograder.__file__).parents[1]))
     for name in ("COURSE_WORKSPACE", "COURSE_INPUTS", "COURSE_EVIDENCE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(course_root)
     return course_root
 
 

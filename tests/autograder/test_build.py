@@ -91,7 +91,9 @@ def test_the_learner_sees_no_solution_no_wrong_answer_and_no_reason(view, toy):
         assert secret not in shown
     text = build.text(source, "learner")
     assert "SOLUTION" not in text
-    assert not [cell.because for cell in source.cells if cell.role == "wrong" and cell.because in text]
+    assert not [
+        cell.because for cell in source.cells if cell.role == "wrong" and cell.because in text
+    ]
 
 
 def test_the_learner_gets_a_stub_or_a_placeholder(view):
@@ -213,7 +215,7 @@ def test_other_views_are_written_below_build(make_module, toy_texts, monkeypatch
 
 
 def test_a_folder_can_be_named(tmp_path):
-    (written,) = build.build("toy", view="nbgrader", to=tmp_path / "new")
+    (written,) = build.build("toy", view="rehearsal", to=tmp_path / "new")
     assert written == tmp_path / "new" / "toy" / "toy.ipynb"
     assert b"\r" not in written.read_bytes()
 
@@ -222,7 +224,11 @@ def test_modules_come_in_order_and_labs_after_them(make_module, toy_texts, monke
     source, checks = toy_texts
     path = make_module(source, checks)
     root = path.parents[2]
-    for folder, name in (("modules/00_first", "first"), ("labs/alone", "alone"), ("labs/empty", "")):
+    for folder, name in (
+        ("modules/00_first", "first"),
+        ("labs/alone", "alone"),
+        ("labs/empty", ""),
+    ):
         (root / folder).mkdir(parents=True)
         if name:
             (root / folder / f"{name}.py").write_text("", "utf-8")

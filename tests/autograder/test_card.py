@@ -124,7 +124,9 @@ def test_both_faces_show_got_needed_detail_and_next():
     page = Page(card(WRONG).html())
     for words in ("Size: ", "24 kB", "needs at most 20 kB", "It holds floats.", "Quantize it."):
         assert words in page.text
-    assert "[ ] Size: 24 kB, needs at most 20 kB. It holds floats. Next: Quantize it." in str(card(WRONG))
+    assert "[ ] Size: 24 kB, needs at most 20 kB. It holds floats. Next: Quantize it." in str(
+        card(WRONG)
+    )
 
 
 def test_what_holds_and_what_does_not_is_said_to_a_screen_reader():
@@ -142,7 +144,9 @@ def test_a_finding_that_holds_shows_no_next_step():
 def test_hints_are_folded_one_inside_the_other():
     page = Page(card(WRONG, hints=("First.", "Second.")).html())
     assert page.tags.count("details") == 2
-    assert page.text.index("Hint 1 of 2") < page.text.index("First.") < page.text.index("Hint 2 of 2")
+    assert (
+        page.text.index("Hint 1 of 2") < page.text.index("First.") < page.text.index("Hint 2 of 2")
+    )
     assert page.text.endswith("Second.")
 
 
@@ -169,7 +173,8 @@ def test_a_notebook_gets_both_faces():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(3, "3"), (1.5, "1.5"), (0.333, "0.33"), (0, "0"), (10, "10"), (100.0, "100")]
+    ("value", "text"),
+    [(3, "3"), (1.5, "1.5"), (0.333, "0.33"), (0, "0"), (10, "10"), (100.0, "100")],
 )
 def test_points_carry_no_needless_decimals(value, text):
     assert points(value) == text

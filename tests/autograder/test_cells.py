@@ -183,9 +183,10 @@ def test_a_task_that_does_not_compile_without_its_solution_is_refused(source):
 
 
 def test_a_stub_stands_where_the_solution_stood():
-    text = f'def f(x):\n    """Docs."""\n    {BEGIN_SOLUTION}\n    y = 1\n    return y\n    {END_SOLUTION}'
-    assert without_solution(text) == f'def f(x):\n    """Docs."""\n    {STUB}'
-    assert with_solution(text) == 'def f(x):\n    """Docs."""\n    y = 1\n    return y'
+    begin, end, stub = (f"\n    {mark}" for mark in (BEGIN_SOLUTION, END_SOLUTION, STUB))
+    head, body = 'def f(x):\n    """Docs."""', "\n    y = 1\n    return y"
+    assert without_solution(head + begin + body + end) == head + stub
+    assert with_solution(head + begin + body + end) == head + body
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,8 @@ def test_a_value_that_only_looks_like_a_placeholder_gets_a_stub():
 
 
 def test_each_of_several_solutions_gets_its_stub_and_the_rest_stays():
-    text = f"a = 1\n{BEGIN_SOLUTION}\nb = 2\n{END_SOLUTION}\nc = 3\n{BEGIN_SOLUTION}\nd = 4\n{END_SOLUTION}\ne = 5"
+    hidden = [f"{BEGIN_SOLUTION}\n{line}\n{END_SOLUTION}" for line in ("b = 2", "d = 4")]
+    text = f"a = 1\n{hidden[0]}\nc = 3\n{hidden[1]}\ne = 5"
     assert without_solution(text) == f"a = 1\n{STUB}\nc = 3\n{STUB}\ne = 5"
     assert with_solution(text) == "a = 1\nb = 2\nc = 3\nd = 4\ne = 5"
 

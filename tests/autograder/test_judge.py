@@ -77,7 +77,9 @@ def test_two_judges_can_work_at_once(kinds, kinds_path, give):
 def fragile(tmp_path, kinds_path):
     """Checks like `Fragile`, called one, two and so on."""
     path = tmp_path / "checks.py"
-    more = [f"class {name}(Fragile):\n    pass\n" for name in ("One", "Two", "Three", "Four", "Five")]
+    more = [
+        f"class {name}(Fragile):\n    pass\n" for name in ("One", "Two", "Three", "Four", "Five")
+    ]
     path.write_text("\n\n".join([kinds_path.read_text("utf-8"), *more]), "utf-8")
     checks = notebook.load_checks(path)
     return path, [checks[name] for name in ("one", "two", "three", "four", "five")]
@@ -85,7 +87,7 @@ def fragile(tmp_path, kinds_path):
 
 @posix
 def test_a_judge_that_dies_hangs_or_eats_memory_costs_its_check_only(fragile, give, monkeypatch):
-    monkeypatch.setattr(judge, "START_SECONDS", 4)
+    monkeypatch.setattr(judge, "START_SECONDS", 3)
     path, checks = fragile
     folder = give(one="abort", two="fine", three="exit", four="memory", five="hang")
     started = time.monotonic()
@@ -119,7 +121,9 @@ def test_an_interrupt_ends_the_judge(kinds, kinds_path, give):
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        judge.judge_folder(kinds_path, [kinds["fragile"]], give(fragile="hang"), seed=0, on_tick=stop)
+        judge.judge_folder(
+            kinds_path, [kinds["fragile"]], give(fragile="hang"), seed=0, on_tick=stop
+        )
     assert threading.active_count() == before
 
 
@@ -162,11 +166,13 @@ def test_a_line_cut_anywhere_is_left_out(read):
         '{"check": "anything", "points": 1, "findings": [3]}',
         '{"check": "anything", "points": 1, "findings": [{"title": "a"}]}',
         '{"check": "anything", "points": 1, "findings": [{"title": 3, "holds": true}]}',
-        '{"check": "anything", "points": 1, "findings": [{"title": "a", "holds": true, "more": 1}]}',
+        '{"check": "anything", "points": 1, "findings": '
+        '[{"title": "a", "holds": true, "more": 1}]}',
         '{"check": "anything", "points": 1, "findings": '
         '[{"title": "a", "holds": true, "weight": "many"}]}',
         '{"check": "anything", "points": 1, "findings": '
-        '[{"title": "a", "holds": true, "weight": 2}, {"title": "a", "holds": false, "weight": -1}]}',
+        '[{"title": "a", "holds": true, "weight": 2}, '
+        '{"title": "a", "holds": false, "weight": -1}]}',
         '{"check": "of_another_module", "points": 1, "findings": []}',
         b"\xff\xfe",
     ],
@@ -219,7 +225,9 @@ def test_the_reason_of_a_refusal_is_shown(refused):
     assert "The answer is a Loud." in judged()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 9000, b"{}", b"3", b"null", b"x" * 20_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[" * 9000, b"{}", b"3", b"null", b"x" * 20_000]
+)
 def test_a_forged_refusal_is_answered_in_words(refused, content):
     path, judged = refused
     path.write_bytes(content)

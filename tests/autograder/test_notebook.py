@@ -170,7 +170,9 @@ MODEL_ANSWERS = {
     "empty": b"",
     "other file": b"GIF89a" + bytes(100),
     "array": np.zeros(3),
-    "saving raises": type("M", (), {"__module__": "keras.models", "save": raising(OSError("full"))})(),
+    "saving raises": type(
+        "M", (), {"__module__": "keras.models", "save": raising(OSError("full"))}
+    )(),
     "saving leaves": type("M", (), {"__module__": "keras", "save": raising(SystemExit(1))})(),
     "saving does nothing": type("M", (), {"__module__": "keras", "save": returning(None)})(),
     "module is no text": type("M", (), {"__module__": 3})(),
@@ -247,7 +249,9 @@ def test_a_learner_reads_where_and_why_a_function_raised(check):
     names = {}
     exec(compile("def f(values, nested):\n    return values[9]\n", "<cell>", "exec"), names)
     text = str(check.arrays(names["f"]))
-    assert "Your function raised at line 2 of its cell. IndexError: index 9 is out of bounds" in text
+    assert (
+        "Your function raised at line 2 of its cell. IndexError: index 9 is out of bounds" in text
+    )
     assert "It was called with an array of shape 3, dtype float64, a list of 1 item." in text
 
 
@@ -288,12 +292,13 @@ def test_warnings_come_back_after_a_check(check):
 
 
 def test_right_answers_earn_all_points(check, tmp_path):
+    app = tmp_path / "app"
     assert check.anything(np.int64(42)).verdict.passed
     assert check.word(np.str_("walking")).verdict.passed
     assert check.arrays(lambda values, nested: list(values)).verdict.score == 2
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "index.html").write_text("<p>")
-    assert check.app("app").verdict.passed
+    app.mkdir()
+    (app / "index.html").write_text("<p>")
+    assert check.app(app).verdict.passed
 
 
 def test_a_quiz_asks_until_there_is_a_letter_and_then_answers(check):
@@ -317,6 +322,7 @@ def test_hints_come_one_by_one_and_the_last_one_stays():
 def test_a_check_on_a_plain_function_answers_at_once(monkeypatch, tmp_path):
     """The promise is 0.3 s for 95 of 100, recorded in a workspace; here with a margin of two."""
     (tmp_path / ".course").mkdir()
+    monkeypatch.chdir(tmp_path)
     check = open_checks("toy").zero_point
     times = []
     for _ in range(40):
@@ -331,8 +337,9 @@ def test_a_check_on_a_plain_function_answers_at_once(monkeypatch, tmp_path):
 # --- progress ---------------------------------------------------------------------------------
 
 
-def test_points_are_recorded_in_the_workspace(tmp_path):
+def test_points_are_recorded_in_the_workspace(tmp_path, monkeypatch):
     (tmp_path / ".course").mkdir()
+    monkeypatch.chdir(tmp_path)
     check = open_checks("toy")
     assert check.thresholds((2.5, 1.0)).note == ""
     check.thresholds((6.5, 2.5))
@@ -350,7 +357,9 @@ def test_a_check_works_without_a_workspace_and_says_so():
 
 
 def test_an_unknown_check_lists_those_that_exist(check):
-    with pytest.raises(AttributeError, match=r"Module kinds has no check 'wrod'; it has anything, word"):
+    with pytest.raises(
+        AttributeError, match=r"Module kinds has no check 'wrod'; it has anything, word"
+    ):
         check.wrod  # noqa: B018
 
 
@@ -407,7 +416,9 @@ def test_evidence_is_written_for_every_set_of_inputs(hand_in, kinds):
             assert np.array_equal(found, values)
 
 
-@pytest.mark.parametrize("name", ["object", "array that leaves", "array that is mute", "text of 100 MB"])
+@pytest.mark.parametrize(
+    "name", ["object", "array that leaves", "array that is mute", "text of 100 MB"]
+)
 def test_an_answer_that_cannot_be_kept_leaves_the_reason(hand_in, name):
     folder = hand_in("anything", ODD_VALUES[name])
     assert [path.name for path in folder.iterdir()] == ["refused.json"]

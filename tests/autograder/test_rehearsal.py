@@ -64,7 +64,9 @@ def test_a_reason_is_looked_for_in_any_case(rehearsed):
 
 def test_a_cell_that_raises_is_named_and_hides_what_follows_from_it(rehearsed):
     (problem,) = rehearsed(("speeds = [1.0", "speeds = 1 / 0, [1.0"))
-    assert problem.startswith("Cell 11, 'speeds = 1 / 0, [1.0, 2.0, 7.0, 8.0]', raised ZeroDivision")
+    assert problem.startswith(
+        "Cell 11, 'speeds = 1 / 0, [1.0, 2.0, 7.0, 8.0]', raised ZeroDivision"
+    )
 
 
 def test_solutions_are_judged_on_inputs_of_each_seed(rehearsed):

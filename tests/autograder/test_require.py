@@ -69,7 +69,9 @@ def test_all_right_says_in_how_many_cases():
 
 
 def test_the_first_case_that_fails_is_shown():
-    finding = require.equal([1, 5, 6], [1, 2, 3], title="Sums", next="Add.", calls=[(1,), (2,), (3,)])
+    finding = require.equal(
+        [1, 5, 6], [1, 2, 3], title="Sums", next="Add.", calls=[(1,), (2,), (3,)]
+    )
     assert finding.got == "right in 1 of 3 cases"
     assert finding.example == "For 2 you return 5, expected 2."
 

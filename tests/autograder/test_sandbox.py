@@ -114,7 +114,13 @@ def test_nothing_it_said_is_kept_unless_asked_for(run):
 
 
 def test_secrets_of_the_environment_stay_outside(anywhere, tmp_path, monkeypatch):
-    for name in ("AWS_SECRET_ACCESS_KEY", "JUPYTER_TOKEN", "HOME", "XDG_CONFIG_HOME", "PYTHONSTARTUP"):
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "JUPYTER_TOKEN",
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "PYTHONSTARTUP",
+    ):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("COURSE_WORKSPACE", "secret")
     anywhere(
@@ -211,7 +217,7 @@ def test_processes_that_it_started_end_with_it(anywhere, mark):
 
 @linux
 def test_processes_that_it_started_end_when_time_is_up(anywhere, mark):
-    outcome = anywhere(*SLEEPER, "sleeper.wait()", arguments=[mark], wall_seconds=2)
+    outcome = anywhere(*SLEEPER, "sleeper.wait()", arguments=[mark], wall_seconds=1.5)
     assert outcome.stopped
     assert gone(mark)
 

@@ -44,7 +44,9 @@ def grade(tmp_path):
         path.write_text(json.dumps(record), "utf-8")
         graded = submission.grade(path, **{"seed": 5, **options})
         assert graded.points == 6
-        return {verdict.check: verdict.score for verdict in graded.verdicts}, "\n".join(graded.notes)
+        return {verdict.check: verdict.score for verdict in graded.verdicts}, "\n".join(
+            graded.notes
+        )
 
     return run
 
@@ -60,9 +62,7 @@ def rebuilt(ours):
     def run(record):
         notebook, notes = submission.rebuild(record, ours)
         nbformat.validate(notebook)
-        answers = {
-            each.id: each.source for each in notebook.cells if each.id.startswith("task-")
-        }
+        answers = {each.id: each.source for each in notebook.cells if each.id.startswith("task-")}
         return answers, [each.id for each in notebook.cells], notes
 
     return run
@@ -124,7 +124,9 @@ def test_answers_for_the_public_inputs_alone_earn_nothing(solved, toy, grade):
 
 
 def test_cells_of_ones_own_run_where_they_stand_and_earn_nothing_themselves(solved, grade):
-    insert(solved, "task-zero-point", "def helper(low, scale):\n    return round(-128 - low / scale)")
+    insert(
+        solved, "task-zero-point", "def helper(low, scale):\n    return round(-128 - low / scale)"
+    )
     cell(solved, "task-zero-point")["source"] = (
         "def zero_point(low, scale):\n    return helper(low, scale)"
     )
@@ -201,7 +203,9 @@ def test_half_a_surrogate_pair_is_not_stumbled_over(solved, grade):
 # --- locked cells -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "print('3 of 3 points')", "check.zero_point(lambda *_: 7)", "1/0"])
+@pytest.mark.parametrize(
+    "text", ["", "print('3 of 3 points')", "check.zero_point(lambda *_: 7)", "1/0"]
+)
 def test_an_edited_check_is_replaced_by_ours(solved, ours, text):
     cell(solved, "check-zero-point")["source"] = text
     notebook, notes = submission.rebuild(solved, ours)
@@ -277,7 +281,9 @@ def test_prose_is_ours(solved, ours):
 def test_whatever_is_handed_in_our_cells_run_once_in_our_order(rebuildable, data):
     record, ours = rebuildable
     known = st.sampled_from(record["cells"])
-    own = st.builds(added, st.text(max_size=9), st.one_of(st.sampled_from(IDS), st.text(max_size=3)))
+    own = st.builds(
+        added, st.text(max_size=9), st.one_of(st.sampled_from(IDS), st.text(max_size=3))
+    )
     chosen = data.draw(st.lists(st.one_of(known, own), max_size=12))
     notebook, notes = submission.rebuild({"cells": copy.deepcopy(chosen)}, ours)
     nbformat.validate(notebook)
@@ -329,7 +335,10 @@ def rebuildable(course_root):
             b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "metadata": []}]}',
             "x.ipynb breaks the notebook format in cell 1.",
         ),
-        (b'{"nbformat": 4, "cells": []}', "x.ipynb is no notebook of this course; the modules are toy"),
+        (
+            b'{"nbformat": 4, "cells": []}',
+            "x.ipynb is no notebook of this course; the modules are toy",
+        ),
         (
             b'{"nbformat": 4, "cells": [], "metadata": {"course": {"slug": ["toy"]}}}',
             "x.ipynb is no notebook of this course",
@@ -348,12 +357,16 @@ def test_what_is_no_notebook_is_answered_in_a_sentence(tmp_path, content, messag
     st.one_of(st.none(), st.integers(), st.text(max_size=3)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from(["cells", "cell_type", "source", "metadata", "course"]), inner),
+        st.dictionaries(
+            st.sampled_from(["cells", "cell_type", "source", "metadata", "course"]), inner
+        ),
     ),
     max_leaves=10,
 ))  # fmt: skip
 def test_any_json_is_a_notebook_or_answered_in_a_sentence(rebuildable, tree):
-    content = {"nbformat": 4, "cells": [tree]} if not isinstance(tree, dict) else {"nbformat": 4} | tree
+    content = (
+        {"nbformat": 4, "cells": [tree]} if not isinstance(tree, dict) else {"nbformat": 4} | tree
+    )
     try:
         record = submission.parse(json.dumps(content).encode(), "x.ipynb")
     except SubmissionError:

@@ -18,6 +18,18 @@ def command(*arguments):
     return time.perf_counter() - started
 
 
+def answered(address):
+    """Wait for an answer: a server may print its address just before it listens."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return urllib.request.urlopen(address).read()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 def until_home_page(arguments, pattern):
     """Seconds from the command to the first answer of the address that it prints."""
     with tempfile.TemporaryDirectory() as home:
@@ -30,7 +42,7 @@ def until_home_page(arguments, pattern):
         try:
             for line in process.stderr:
                 if found := re.search(pattern, line):
-                    urllib.request.urlopen(found[0]).read()
+                    answered(found[0])
                     return time.perf_counter() - started
             raise RuntimeError(f"{arguments} ended without printing an address.")
         finally:
