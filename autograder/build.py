@@ -82,7 +82,7 @@ def build(slug: str | None = None, *, view: str = "learner", to: Path | None = N
     view : one of `VIEWS`.
     to : folder for ``slug/slug.ipynb``; the learner view stands next to its source when omitted,
         any other view goes to ``build/VIEW`` in the checkout. For the nbgrader view it becomes an
-        nbgrader course: see `_stage`.
+        nbgrader course, with ``source/slug/`` and the settings.
 
     Returns
     -------
@@ -104,28 +104,45 @@ def build(slug: str | None = None, *, view: str = "learner", to: Path | None = N
 
 
 def _stage(slug: str | None, course: Path) -> list[Path]:
-    """Make or renew an nbgrader course: ``source/slug/`` for each module, and the settings.
+    """Make or renew an nbgrader course: the settings, and ``source/slug/`` for each module.
 
-    nbgrader hands out every file of ``source/slug/``, so there is the notebook and what the module
-    keeps in ``files/``, never checks or solutions of another form. Labs, which have no checks, are
-    there when asked for by name. Everything else in the folder is the instructor's.
+    Labs, which have no checks, are there when asked for by name. Everything else in the folder is
+    the instructor's.
+    """
+    settings = stage_settings(course)
+    wanted = [path for path in sources(slug) if slug or path.parent.parent.name != "labs"]
+    return [*(stage_module(path.stem, course) for path in wanted), settings]
+
+
+def stage_module(slug: str, course: Path) -> Path:
+    """Write ``source/slug/`` of an nbgrader course; returns its notebook.
+
+    nbgrader hands out every file of that folder, so there is the notebook and what the module
+    keeps in ``files/``, never its checks.
+    """
+    (path,) = sources(slug)
+    folder = course / "source" / slug
+    files = path.with_name("files")
+    if (folder / "files").exists():
+        shutil.rmtree(folder / "files")
+    if files.is_dir():
+        shutil.copytree(files, folder / "files", ignore=shutil.ignore_patterns("__pycache__"))
+    return _write(folder / f"{slug}.ipynb", text(read(path), "nbgrader"))
+
+
+def stage_settings(course: Path) -> Path:
+    """Write ``nbgrader_config.py`` of an nbgrader course.
+
+    Raises
+    ------
+    FileExistsError
+        When there is one that is not a copy of ours.
     """
     settings = Path(__file__).with_name("nbgrader_config.py").read_text("utf-8")
     target = course / "nbgrader_config.py"
-    if target.exists() and target.read_text("utf-8").partition("\n")[0] not in settings:
+    if target.exists() and not settings.startswith(target.read_text("utf-8").partition("\n")[0]):
         raise FileExistsError(f"{target} is not ours to renew. Move it away, or stage elsewhere.")
-    written = []
-    for path in sources(slug):
-        if slug is None and path.parent.parent.name == "labs":
-            continue
-        source = read(path)
-        folder = course / "source" / source.slug
-        written.append(_write(folder / f"{source.slug}.ipynb", text(source, "nbgrader")))
-        shutil.rmtree(folder / "files", ignore_errors=True)
-        if (files := path.with_name("files")).is_dir():
-            shutil.copytree(files, folder / "files", ignore=shutil.ignore_patterns("__pycache__"))
-    written.append(_write(target, settings))
-    return written
+    return _write(target, settings)
 
 
 def _write(target: Path, content: str) -> Path:

@@ -29,6 +29,8 @@ def main(notebook_path: str, log_path: str) -> None:
     cells = json.loads(Path(notebook_path).read_text("utf-8"))["cells"]
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
+    # `%matplotlib inline` asks for an event loop, which there is none of here.
+    shell.enable_gui = lambda gui=None: None
     kept: dict[str, Any] = {}
     evidence = os.environ.get("COURSE_EVIDENCE", "")
     with open(log_path, "a", encoding="utf-8") as log:
@@ -66,3 +68,5 @@ def main(notebook_path: str, log_path: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    # All is written. A thread that a learner left running must not keep the process alive.
+    os._exit(0)

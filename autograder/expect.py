@@ -108,7 +108,9 @@ class Array:
 
     @property
     def needed(self) -> str:
-        return f"an array of shape {'×'.join('any' if n is None else str(n) for n in self.shape)}"
+        if len(self.shape) == 1:
+            return f"{self.shape[0]} numbers" if self.shape[0] else "a list of numbers"
+        return f"an array of shape {'×'.join('N' if n is None else str(n) for n in self.shape)}"
 
     def normalise(self, value: Any) -> np.ndarray:
         got = (
@@ -127,7 +129,7 @@ class Array:
         )
         if not fits:
             got = f"shape {'×'.join(map(str, array.shape)) or 'scalar'}"
-            raise Unexpected(got, self.needed, "Print the shape of what you return and compare.")
+            raise Unexpected(got, self.needed, "Print its shape and compare.")
         array = array.astype(np.float64)
         if self.finite and not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).sum())
@@ -135,7 +137,7 @@ class Array:
                 "1 value that is NaN or infinite"
                 if bad == 1
                 else f"{bad} values that are NaN or infinite",
-                f"{self.needed} of finite numbers",
+                f"{self.needed}, all of them finite",
                 "Look for a division by zero, a log of zero or an empty slice.",
             )
         return array

@@ -31,7 +31,7 @@ from nbgrader import api, utils
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -49,7 +49,7 @@ _BUSY_SECONDS = 1
 #: Most sentences about a run, and most characters of one, that a notebook shows.
 _MAX_NOTES, _MAX_TEXT = 12, 1000
 #: Feedback pages render comments as Markdown and then typeset TeX: signs that either could take
-#: for more than text are replaced by others that look alike.
+#: for more than text are replaced by others that look alike, and still read well in formgrader.
 _LOOKALIKES = str.maketrans("<>&[]$\\`", "‹›＆［］＄＼ˋ")
 
 
@@ -83,8 +83,8 @@ class Gradebook:
 
     Parameters
     ----------
-    course_dir : the course's folder. Where it has no ``nbgrader_config.py`` the course is staged
-        there first, as ``course build --view nbgrader`` does.
+    course_dir : the course's folder. Settings and assignments that it lacks are staged there, as
+        ``course build --view nbgrader`` does.
     db_url : the database; what the course's settings say when omitted.
 
     Raises
@@ -103,7 +103,7 @@ class Gradebook:
     def __enter__(self) -> Gradebook:
         settings = self._folder / "nbgrader_config.py"
         if not settings.exists():
-            build.build(view="nbgrader", to=self._folder)
+            build.stage_settings(self._folder)
         # nbgrader starts `alembic` by name for a new database: this Python's own must be found.
         programs = os.path.dirname(sys.executable)
         if programs not in os.environ.get("PATH", "").split(os.pathsep):
@@ -258,7 +258,7 @@ class Gradebook:
         while True:
             try:
                 return action()
-            except (OperationalError, api.InvalidEntry) as error:
+            except (DatabaseError, api.InvalidEntry) as error:
                 if self._book is not None:
                     self._db.rollback()
                 # nbgrader makes an InvalidEntry of every error of a commit
@@ -287,6 +287,9 @@ class Gradebook:
 
     def _assignment(self, slug: str) -> _Assignment:
         if slug not in self._assignments:
+            source = self._place(self._course.source_directory, ".", slug) / f"{slug}.ipynb"
+            if not source.exists():
+                build.stage_module(slug, self._folder)
             notebook = release(slug, self._config)
             self._assignments[slug] = self._patiently(lambda: self._prepare(slug, notebook))
         return self._assignments[slug]
@@ -454,7 +457,7 @@ def comment(verdict: Verdict) -> str:
     said = [f"{points(verdict.score)} of {points(verdict.points)} points."]
     missed = [" ".join(item.text.split()) for item in verdict.findings if not item.holds]
     said += ["", *(f"- {text[:_MAX_TEXT]}" for text in missed)] if missed else []
-    return "\n".join(said).translate(_LOOKALIKES)
+    return "\n".join(said).translate(_LOOKALIKES).replace("://", "：//")
 
 
 def check_name(grade_id: str) -> str:

@@ -147,9 +147,7 @@ def _from_zip(path: Path) -> Iterator[Submission]:
                 yield _from_member(archive, member, student)
 
 
-def _from_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str
-) -> Submission:
+def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str) -> Submission:
     try:
         with archive.open(member) as stream:
             # The declared size may be a lie: read no further than the limit.
@@ -296,7 +294,15 @@ def _public(verdict: Verdict, titles: dict[str, str]) -> dict[str, Any]:
 def key(item: Submission, seed: int) -> str:
     """What a result depends on, as one hash: who, what they handed in, our module, the seed."""
     digest = hashlib.sha256()
-    parts = [item.student, item.module, item.digest, item.status, item.reason, str(seed), __version__]
+    parts = [
+        item.student,
+        item.module,
+        item.digest,
+        item.status,
+        item.reason,
+        str(seed),
+        __version__,
+    ]
     for part in parts:
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     if item.module:
@@ -362,8 +368,11 @@ def _in_parallel(
 
     # One submission cannot make a worker die: it runs in a sandbox of its own. Workers that die
     # were killed from outside, and may be again.
-    with contextlib.ExitStack() as stack, dask.config.set(
-        {"distributed.scheduler.allowed-failures": 20, "distributed.worker.daemon": False}
+    with (
+        contextlib.ExitStack() as stack,
+        dask.config.set(
+            {"distributed.scheduler.allowed-failures": 20, "distributed.worker.daemon": False}
+        ),
     ):
         if scheduler is None:
             cluster = LocalCluster(
@@ -482,7 +491,11 @@ def _write(path: Path, text: str) -> None:
 def rows(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """One row a check for the table; a submission without a module has one row that says why."""
     for record in records:
-        base = {"student": record["student"], "module": record["module"], "status": record["status"]}
+        base = {
+            "student": record["student"],
+            "module": record["module"],
+            "status": record["status"],
+        }
         if not record["verdicts"]:
             yield base | {"check": "", "score": "0", "max": "0", "findings": record["reason"]}
         for verdict in record["verdicts"]:
@@ -496,7 +509,10 @@ def rows(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _sentence(finding: dict[str, Any]) -> str:
     figures = ", needs ".join(part for part in (finding["got"], finding["needed"]) if part)
-    parts = [f"{finding['title']}: {figures}." if figures else f"{finding['title']}.", finding["detail"]]
+    parts = [
+        f"{finding['title']}: {figures}." if figures else f"{finding['title']}.",
+        finding["detail"],
+    ]
     return ("[x] " if finding["holds"] else "[ ] ") + " ".join(part for part in parts if part)
 
 

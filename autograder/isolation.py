@@ -26,8 +26,10 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
                  "/etc/alternatives", "/etc/fonts", "/sys/devices/system/cpu")  # fmt: skip
-#: Size of the sandbox's own /tmp, which lives in memory.
+#: Size of the sandbox's own /tmp and /dev/shm, which live in memory.
 _TMP_BYTES = 256 << 20
+#: The user "nobody".
+_NOBODY = 65534
 
 
 @functools.cache
@@ -36,7 +38,7 @@ def bubblewrap() -> str:
     found = shutil.which("bwrap") if sys.platform == "linux" else None
     if not found:
         return ""
-    trial = [found, *_namespaces(), "--ro-bind", "/", "/", "/bin/true"]
+    trial = [found, *_namespaces(), "--ro-bind", "/", "/", *_own_files(), "/bin/true"]
     try:
         worked = subprocess.run(trial, capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -67,7 +69,14 @@ def wrap(
     found = bubblewrap()
     if not found:
         return list(command)
-    arguments = [found, *_namespaces(), "--die-with-parent", "--new-session", "--hostname", "sandbox"]
+    arguments = [
+        found,
+        *_namespaces(),
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+    ]
     for name in _SYSTEM:
         if os.path.islink(name):
             arguments += ["--symlink", os.readlink(name), name]
@@ -75,21 +84,42 @@ def wrap(
             arguments += ["--ro-bind", name, name]
     for name in _SYSTEM_FILES:
         arguments += ["--ro-bind-try", name, name]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
-    arguments += ["--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
-    for path in _python():
-        arguments += ["--ro-bind", path, path]
-    for path in writable:
-        arguments += ["--bind", str(path), str(path)]
-    for path in readable:
-        arguments += ["--ro-bind-try", str(path), str(path)]
-    return [*arguments, "--chdir", str(folder), *command]
+    arguments += _own_files()
+    bound = [("--ro-bind", Path(path)) for path in _python()]
+    bound += [("--bind", path) for path in writable]
+    bound += [("--ro-bind-try", path) for path in readable]
+    for how, path in bound:
+        for parent in reversed(path.parents[:-1]):  # bubblewrap would make them for root alone
+            arguments += ["--dir", str(parent)]
+        arguments += [how, str(path), str(path)]
+    return [*arguments, "--remount-ro", "/", "--chdir", str(folder), *command]
+
+
+def user() -> int | None:
+    """Whom a child must become before it runs anything of a learner's; None for nobody else.
+
+    In a user namespace of its own root still owns the machine's /proc/sys and /dev/null, and may
+    write to the one and close the other for everybody. Where root grades, bubblewrap therefore
+    makes no user namespace, and the child gives root up for good.
+    """
+    return _NOBODY if bubblewrap() and os.geteuid() == 0 else None
 
 
 def _namespaces() -> list[str]:
-    nobody = ["--uid", "65534", "--gid", "65534"]
-    return ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-net",
-            "--unshare-cgroup-try", *nobody]  # fmt: skip
+    if os.geteuid() == 0:
+        who = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        # A namespace inside it would give back rights over mounts and networks.
+        who = ["--unshare-user", "--disable-userns", "--uid", str(_NOBODY), "--gid", str(_NOBODY)]
+    return [*who, "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-net",
+            "--unshare-cgroup-try"]  # fmt: skip
+
+
+def _own_files() -> list[str]:
+    """Processes, devices and small folders in memory of its own."""
+    small = ["--perms", "1777", "--size", str(_TMP_BYTES), "--tmpfs"]
+    return ["--proc", "/proc", "--dev", "/dev", *small, "/dev/shm", "--remount-ro", "/dev",
+            *small, "/tmp"]  # fmt: skip
 
 
 @functools.cache
@@ -101,10 +131,14 @@ def _python() -> tuple[str, ...]:
     own = [Path(package.__file__).parent for package in (autograder, course)]
     wanted = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), *map(str, own)}
     under_usr = ("/usr/", "/usr")
-    kept = sorted(path for path in map(os.path.realpath, wanted) if not path.startswith(under_usr[0]))
+    kept = sorted(
+        path for path in map(os.path.realpath, wanted) if not path.startswith(under_usr[0])
+    )
     # A folder inside another is bound with it.
     return tuple(
-        path for path in kept if not any(path.startswith(f"{other}/") for other in kept if other != path)
+        path
+        for path in kept
+        if not any(path.startswith(f"{other}/") for other in kept if other != path)
     )
 
 
@@ -126,7 +160,9 @@ class Group:
         """The command, moving itself into the group before it starts."""
         if not self.folders:
             return list(command)
-        join = "".join(f'echo $$ > "${i}/cgroup.procs" || exit 71; ' for i in range(len(self.folders)))
+        join = "".join(
+            f'echo $$ > "${i}/cgroup.procs" || exit 71; ' for i in range(len(self.folders))
+        )
         names = [str(folder) for folder in self.folders]
         return ["/bin/sh", "-c", f'{join}shift {len(names) - 1}; exec "$@"', *names, *command]
 
@@ -185,7 +221,7 @@ def group(*, memory_bytes: int, processes: int) -> Iterator[Group]:
 
 @functools.cache
 def _hierarchies() -> tuple[Path, ...]:
-    """Folders in which groups with memory and pids limits can be made: one (v2), two (v1) or none."""
+    """Folders in which groups with limits can be made: one (v2), two (v1) or none."""
     if sys.platform != "linux":
         return ()
     if (_CGROUPS / "cgroup.controllers").exists():
@@ -215,6 +251,8 @@ def _own_v2_group() -> Path:
 
 
 def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        (folder / "pids.max").write_text("0")  # what is killed cannot be replaced by a new one
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):

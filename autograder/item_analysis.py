@@ -142,11 +142,9 @@ class Result:
 
 def _judged(record: Mapping[str, Any]) -> Judged:
     check, most = _text(record.get("check")), _number(record.get("points"))
+    texts = ("title", "got", "needed", "detail", "next")
     findings = tuple(
-        Finding(
-            **{name: _text(item.get(name)) for name in ("title", "got", "needed", "detail", "next")},
-            holds=item.get("holds") is True,
-        )
+        Finding(**{name: _text(item.get(name)) for name in texts}, holds=item.get("holds") is True)
         for item in record.get("findings") or ()
     )
     score = min(_number(record.get("score")), most)
@@ -215,15 +213,16 @@ class FailedFinding:
     ----------
     check, title : title of its check, and its own.
     count : submissions in which it did not hold.
-    detail, detail_count : the commonest detail, and in how many of them.
+    seen, seen_count : the commonest detail (what was measured, where there is none), and in how
+        many of them.
     next : the commonest advice.
     """
 
     check: str
     title: str
     count: int
-    detail: str
-    detail_count: int
+    seen: str
+    seen_count: int
     next: str
 
 
@@ -253,8 +252,8 @@ def item_rest_correlation(item: Sequence[float], total: Sequence[float]) -> floa
 
     Examples
     --------
-    >>> item_rest_correlation([0, 0, 1, 1], [1, 2, 4, 5])
-    0.894427190999916
+    >>> round(item_rest_correlation([0, 0, 1, 1], [1, 2, 4, 5]), 3)
+    0.894
     >>> item_rest_correlation([1, 1, 1], [3, 4, 5]) is None
     True
     """
@@ -342,13 +341,13 @@ def failed_findings(results: Sequence[Result]) -> tuple[list[FailedFinding], int
     )
     rows = []
     for (check, title), items in ranked[:_MOST_FINDINGS]:
-        detail, often = _commonest(item.detail for item in items)
+        seen, often = _commonest(item.detail or item.got for item in items)
         rows.append(
             FailedFinding(
                 titles[check],
                 title,
                 len(items),
-                detail,
+                seen,
                 often,
                 _commonest(item.next for item in items)[0],
             )
@@ -412,7 +411,8 @@ def score_figure(results: Sequence[Result]) -> plots.HouseFigure:
     if len(results) == 1:
         title = f"The one submission has {points(middle)} of {points(most)} points"
     else:
-        title = f"Half of {len(results)} submissions have {points(middle)} of {points(most)} points or more"
+        half = f"Half of {len(results):,} submissions have"
+        title = f"{half} {points(middle)} of {points(most)} points or more"
     with mpl.rc_context({**plots.HOUSE_STYLE, "axes.grid.axis": "y"}):
         figure = Figure(figsize=(_WIDTH, 2.9), layout="constrained")
         axes = figure.add_subplot()
@@ -492,7 +492,8 @@ def time_figure(times: Mapping[str, Sequence[float]]) -> plots.HouseFigure:
     if len(every) == 1:
         title = f"Grading took {seconds(middle)}"
     else:
-        title = f"Half of the submissions took {seconds(middle)} or less, the slowest {seconds(largest)}"
+        half = f"Half of the submissions took {seconds(middle)} or less"
+        title = f"{half}, the slowest {seconds(largest)}"
     with mpl.rc_context({**plots.HOUSE_STYLE, "axes.grid.axis": "x"}):
         figure = Figure(figsize=(_WIDTH, 1.3 + 0.6 * len(times)), layout="constrained")
         axes = figure.add_subplot()

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader import api, utils
@@ -71,6 +72,10 @@ class Collect(ExchangeCollect):
                 own = Path(name, "submission")
                 shutil.copytree(src, own, symlinks=True, copy_function=_copy_regular)
                 mend(own)
+                for path in own.rglob("*.ipynb"):
+                    if path.is_symlink():  # an empty file gets a row and a reason
+                        path.unlink()
+                        path.touch()
                 super().do_copy(str(own), dest, log)
         except OSError as error:
             self.log.error("%s cannot be collected: %s. The others can.", src, error)
@@ -88,8 +93,9 @@ def _copy_regular(source: str, target: str) -> None:
 def mend(folder: Path) -> None:
     """Remove from a collected submission what nbgrader would stumble over or follow.
 
-    Links and special files go, but for notebooks, whose reader refuses them and says so. A
-    ``timestamp.txt`` that holds no time is renamed: nbgrader would end with an error.
+    Links and special files go, but for notebooks, whose reader refuses them and says so: nobody
+    may copy what this leaves before that. A ``timestamp.txt`` that holds no time is renamed:
+    nbgrader would end with an error.
     """
     log = get_logger()
     for parent, folders, files in os.walk(folder):
@@ -137,23 +143,34 @@ class SubmissionExporter(NotebookExporter):
             ours = answered(_load(Path(filename)), ours)
         except SubmissionError as error:
             self.log.warning("%s: %s It gets no points.", filename, error)
-        self._leave_out_unknown(ours, about)
+        self._as_generated(ours, about)
         return self.from_notebook_node(ours, resources)
 
-    def _leave_out_unknown(self, notebook: NotebookNode, about: Resources) -> None:
-        """Take nbgrader's marks off cells that its database lacks: it would refuse them all."""
+    def _as_generated(self, notebook: NotebookNode, about: Resources) -> None:
+        """Let exactly those cells count that nbgrader's database knows: it refuses all others.
+
+        They differ where the module changed after `nbgrader generate_assignment`. What it lost is
+        put at the end (nbgrader itself fails where a task is missing as well as its check).
+        """
         with api.Gradebook(about["db_url"]) as book:
-            known = {
-                cell.name
-                for cell in book.find_notebook(about["notebook"], about["assignment"]).source_cells
-            }
+            made = book.find_notebook(about["notebook"], about["assignment"])
+            points = {cell.name: cell.max_score for cell in made.grade_cells}
+            lost = {cell.name: cell.source for cell in made.source_cells}
         for cell in notebook.cells:
-            if cell.metadata.get("nbgrader", {}).get("grade_id", "") not in {"", *known}:
-                self.log.warning(
-                    "%s is not in the gradebook, which was made from an earlier version of the "
-                    "module: it does not count.", cell.id
-                )  # fmt: skip
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if grade_id is not None and lost.pop(grade_id, None) is None:
+                self.log.warning("%s is newer than the assignment and does not count.", grade_id)
                 del cell.metadata["nbgrader"]
+        for name, source in lost.items():
+            self.log.warning("%s is older than the module and gets no points.", name)
+            graded = {"grade": True, "points": points[name]} if name in points else {"grade": False}
+            marks = {
+                "grade_id": name, "schema_version": 3, "locked": name in points,
+                "solution": name not in points, "task": False,
+            }  # fmt: skip
+            notebook.cells.append(
+                nbformat.v4.new_code_cell(source, id=name, metadata={"nbgrader": marks | graded})
+            )
 
 
 class JudgeSubmission(NbGraderPreprocessor):

@@ -73,12 +73,14 @@ class Run:
     Attributes
     ----------
     problems : one sentence for each cell that raised, and one when the end was not reached.
+    raised : cell id → what it raised, for cells that have an id.
     finished : the run reached its end, as far as a learner's process can be believed.
     ending : why it ended, in words, when it did not.
     peak_bytes : most memory that it held, where the system counts it.
     """
 
     problems: list[str]
+    raised: dict[str, str]
     finished: bool
     ending: str
     peak_bytes: int | None
@@ -141,7 +143,7 @@ def evidence_folder(folder: Path, seeds: Sequence[int], seed: int) -> Path:
 
 def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any]]) -> Run:
     """How a run of these cells went; a learner may have forged the log, so it only informs."""
-    problems, started, finished = [], False, False
+    problems, raised, started, finished = [], {}, False, False
     for record in _records(path):
         started |= record.get("started") is True
         finished |= record.get("finished") is True
@@ -150,6 +152,7 @@ def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any
             name = headline("".join(cells[index]["source"]))
             said = evidence.printable(error[:400]).rstrip(". ")
             problems.append(f"Cell {index + 1}, {name}, raised {said}.")
+            raised[str(cells[index].get("id", ""))] = said
     finished = finished and not outcome.stopped
     ending = ""
     if not started:
@@ -159,7 +162,7 @@ def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any
     elif not finished:
         ending = f"The notebook did not run to its end: {outcome.reason}."
     problems += [ending] if ending else []
-    return Run(problems, not ending, ending, outcome.peak_bytes)
+    return Run(problems, raised, not ending, ending, outcome.peak_bytes)
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -33,9 +33,11 @@ _STATUSES = ("graded", "stopped", "unreadable", "unknown module", "not graded")
 
 #: What an instructor does about a submission that was not graded to its end.
 _ADVICE = {
-    "stopped": "What it had handed in by then was judged. Have the cell mended, then grade it again.",
+    "stopped": "What it handed in by then was judged. Have the cell mended, then grade it again.",
     "unreadable": "Ask for the notebook once more, saved again.",
-    "unknown module": "If it answers a module, grade it with --module and the name of that module.",
+    "unknown module": Markup(
+        'If it answers a module, grade it with <code class="word">--module</code> and its name.'
+    ),
 }
 
 _MOST_NOTES = 40
@@ -87,7 +89,7 @@ def feedback_name(student: str, module: str) -> str:
     >>> feedback_name("ada", "rules_vs_learning")
     'rules_vs_learning.ada.html'
     >>> feedback_name("../Zoë", "rules_vs_learning")
-    'rules_vs_learning.zoe.3e8b41b2ca1d8bd2.html'
+    'rules_vs_learning.zoe.5de88ca6d5560731.html'
     """
     parts = [_plain(module), _plain(student)]
     if parts != [module, student]:
@@ -125,6 +127,7 @@ def _environment() -> jinja2.Environment:
         "seconds": seconds,
         "signed": _signed,
         "counted": counted,
+        "whole": "{:,.0f}".format,
     }
     environment.globals |= {"picture": _picture, "most_notes": _MOST_NOTES}
     return environment
@@ -194,7 +197,9 @@ def _rank(status: str) -> int:
 
 def _titles() -> dict[str, str]:
     """What people call each module and lab, by slug, in the order of the course."""
-    known = {module.slug: f"Module {module.number}, {module.title}" for module in syllabus.modules()}
+    known = {
+        module.slug: f"Module {module.number}, {module.title}" for module in syllabus.modules()
+    }
     return known | {lab.slug: lab.title for lab in syllabus.labs()}
 
 
@@ -326,9 +331,7 @@ def _module(slug: str, title: str, number: int, entries: Sequence[_Entry]) -> di
         "time_figure": analysis.time_figure(times) if times else None,
         "total_seconds": sum(sum(values) for values in times.values()),
         "peak_bytes": max(result.peak_bytes for result in results),
-        "statuses": _statuses(
-            file for entry in entries for file in (entry.result, *entry.others)
-        ),
+        "statuses": _statuses(file for entry in entries for file in (entry.result, *entry.others)),
     }
 
 

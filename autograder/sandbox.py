@@ -117,8 +117,14 @@ def run(
     Outcome
         However it ended. ``KeyboardInterrupt`` and any error of ``on_tick`` kill the child first.
     """
-    command = [sys.executable, "-P", "-m", "autograder.sandbox", json.dumps(asdict(limits)), module]
     places = [folder, *writable]
+    user = isolation.user()
+    if user is not None:
+        for place in (*places, *(path for path in readable if path.is_dir())):
+            os.chown(place, user, 0)
+            os.chmod(place, 0o750)  # bubblewrap enters it as a root without root's rights
+    start = json.dumps([asdict(limits), user])
+    command = [sys.executable, "-P", "-m", "autograder.sandbox", start, module]
     confined = isolation.wrap(
         [*command, *arguments], writable=places, readable=readable, folder=folder
     )
@@ -232,8 +238,18 @@ def limit_this_process(limits: Limits) -> None:
         at_most(resource.RLIMIT_DATA, limits.memory_bytes)
 
 
+def become(user: int) -> None:
+    """Give up root for good; Linux drops every capability with it."""
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+
+
 if __name__ == "__main__":
-    _, _limits, _module, *_arguments = sys.argv
-    limit_this_process(Limits(**json.loads(_limits)))
+    _, _start, _module, *_arguments = sys.argv
+    _limits, _user = json.loads(_start)
+    limit_this_process(Limits(**_limits))
+    if _user is not None:
+        become(_user)
     sys.argv = [_module, *_arguments]
     runpy.run_module(_module, run_name="__main__", alter_sys=True)

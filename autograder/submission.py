@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import secrets
 import stat
@@ -17,6 +18,7 @@ import nbformat
 from autograder import build, rehearsal, sandbox
 from autograder.cells import headline, read
 from autograder.check import Verdict
+from autograder.evidence import NO_EVIDENCE
 from autograder.judge import judge_folder
 from course import syllabus
 
@@ -291,7 +293,20 @@ def grade(
             seed=seed,
             on_tick=on_tick,
         )
-    ordered = tuple(verdicts[name] for name in checks)
+    ordered = tuple(_explained(verdicts[name], run) for name in checks)
     return Graded(
         slug, seed, ordered, (*notes, *run.problems), run.finished, run.ending, run.peak_bytes
     )
+
+
+def _explained(verdict: Verdict, run: rehearsal.Run) -> Verdict:
+    """The verdict; where there was nothing to judge it names the cell that raised, and what."""
+    if len(verdict.findings) != 1 or not verdict.findings[0].detail.startswith(NO_EVIDENCE):
+        return verdict
+    name = verdict.check.replace("_", "-")
+    for cell_id, called in ((f"task-{name}", "the task's cell"), (f"check-{name}", "the check")):
+        if cell_id in run.raised:
+            said = f"Nothing was handed in: {called} raised {run.raised[cell_id]}."
+            finding = dataclasses.replace(verdict.findings[0], detail=said)
+            return dataclasses.replace(verdict, findings=(finding,))
+    return verdict

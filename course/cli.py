@@ -63,21 +63,34 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=_seed, help="draw the hidden data from this seed")
     check.add_argument("--json", action="store_true", help="print JSON instead of text")
 
-    grade = command("grade", _grade, "Grade a class on hidden data; enter it in nbgrader's gradebook.")
+    grade = command(
+        "grade", _grade, "Grade a class on hidden data; enter it in nbgrader's gradebook."
+    )
     grade.add_argument(
-        "submissions", nargs="+", type=Path, help="folders of STUDENT/….ipynb, zip files, or notebooks"
+        "submissions",
+        nargs="+",
+        type=Path,
+        help="folders of STUDENT/….ipynb, zip files, or notebooks",
     )
     grade.add_argument("--module", help="slug, when the notebooks do not say")
-    grade.add_argument("--out", type=Path, default=Path("results.csv"), help="(default results.csv)")
+    grade.add_argument(
+        "--out", type=Path, default=Path("results.csv"), help="(default results.csv)"
+    )
     grade.add_argument("--json", type=Path, metavar="FILE", help="write every finding as JSON too")
-    grade.add_argument("--html", type=Path, metavar="DIR", help="write item analysis and feedback pages")
-    grade.add_argument("--seed", type=int, help="draw hidden data from this seed, not your secret one")
+    grade.add_argument(
+        "--html", type=Path, metavar="DIR", help="write item analysis and feedback pages"
+    )
+    grade.add_argument(
+        "--seed", type=int, help="draw hidden data from this seed, not your secret one"
+    )
     grade.add_argument("--workers", type=int, help="submissions at a time (default: one a core)")
     grade.add_argument("--scheduler", metavar="TCP://…", help="a running Dask scheduler to use")
     grade.add_argument(
         "--course", type=Path, metavar="DIR", help="nbgrader course (default build/nbgrader)"
     )
-    grade.add_argument("--no-gradebook", action="store_true", help="leave nbgrader's gradebook alone")
+    grade.add_argument(
+        "--no-gradebook", action="store_true", help="leave nbgrader's gradebook alone"
+    )
 
     command("doctor", _doctor, "Find out what is wrong with this installation.")
 

@@ -1,11 +1,9 @@
 """A class hands in a module: thirty learners of different skill, some of them with odd files.
 
-``python tests/class_of_thirty.py FOLDER`` writes ``FOLDER/student/slug.ipynb`` for each of them. The
-answers are the module's own: its solution, its planted wrong answers, nothing at all, or code that
-is broken in ways that learners break code.
+``python tests/class_of_thirty.py FOLDER`` writes ``FOLDER/student/slug.ipynb`` for each of them.
+The answers are the module's own: its solution, its planted wrong answers, nothing at all, or code
+that is broken in ways that learners break code.
 """
-
-# ruff: noqa: E402 -- run as a script, this file's folder must first be taken off the search path.
 
 from __future__ import annotations
 
@@ -32,9 +30,10 @@ from autograder.cells import STUB, Source
 from course import syllabus
 
 NAMES = (
-    "ada amir ben bianca caleb chloe dmitri elif farid grace hugo ines jonas kofi lena mei nils "
-    "olga pablo quinn rosa sven tara umar vera wen xenia yusuf zara zhi"
-).split()
+    "ada", "amir", "ben", "bianca", "caleb", "chloe", "dmitri", "elif", "farid", "grace",
+    "hugo", "ines", "jonas", "kofi", "lena", "mei", "nils", "olga", "pablo", "quinn",
+    "rosa", "sven", "tara", "umar", "vera", "wen", "xenia", "yusuf", "zara", "zhi",
+)  # fmt: skip
 
 KINDS = ("solution", "wrong", "blank", "broken", "endless")
 
@@ -51,7 +50,8 @@ class Answer:
 
     Attributes
     ----------
-    kind : one of `KINDS`.
+    kind : one of `KINDS`. What is broken can be right all the same, as in life: a misspelt word
+        may stand where nothing reads it.
     source : the cell's text.
     """
 
@@ -239,7 +239,9 @@ def _typing_mistakes(text: str, chance: random.Random) -> str:
     for token in sorted(chance.sample(words, max(1, len(words) // 3)), key=lambda t: t.start)[::-1]:
         row, column = token.start
         lines[row - 1] = (
-            lines[row - 1][:column] + _swapped(token.string, chance) + lines[row - 1][token.end[1] :]
+            lines[row - 1][:column]
+            + _swapped(token.string, chance)
+            + lines[row - 1][token.end[1] :]
         )
     return "\n".join(lines)
 
@@ -296,7 +298,9 @@ def _handed_in(learner: Learner, ours: nbformat.NotebookNode, chance: random.Ran
 
 
 def _scratch_cell(number: int, chance: random.Random) -> dict:
-    source = chance.choice(("1 + 1", "print('<b>here</b>')", "%time sum(range(100))", "help(round)"))
+    source = chance.choice(
+        ("1 + 1", "print('<b>here</b>')", "%time sum(range(100))", "help(round)")
+    )
     said = {"output_type": "stream", "name": "stdout", "text": ["<b>here</b>\n"]}
     return {
         "cell_type": "code",

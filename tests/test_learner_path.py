@@ -61,7 +61,8 @@ class Notebook:
         self.page = page
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=WAIT)
         page.wait_for_function(
-            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+            " === 'idle'",
             timeout=WAIT,
         )
 
@@ -77,7 +78,8 @@ class Notebook:
 
     def source(self, cell_id):
         return self.page.evaluate(
-            "i => window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.getSource()",
+            "i => window.jupyterapp.shell.currentWidget.content.widgets[i]"
+            ".model.sharedModel.getSource()",
             self.index(cell_id),
         )
 
@@ -169,7 +171,8 @@ def test_a_learner_opens_the_course_answers_and_finds_progress_again(chromium, h
         notebook.type("task-classify-by-speed", wrong.source)
         notebook.run("task-classify-by-speed")
         said = notebook.run("check-classify-by-speed")
-        assert said.startswith("Not yet") and wrong.because in said
+        assert said.startswith("Not yet")
+        assert wrong.because in said
         notebook.shot("check-classify-by-speed", "card_not_yet")
         page.bring_to_front()
         module = page.locator(f"[data-module={MODULE}]")

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from autograder import Calls, Check, Finding, Inputs, Quiz, Value, expect, require
+from autograder.evidence import describe
 from course.data import activity
 
 LABELS = activity.LABELS
@@ -33,7 +34,9 @@ class FastestHuman(Check):
     """The fastest a person has run."""
 
     points = 1
-    hints = ("The 100 m world record takes 9.58 s. Work out its mean speed, then add a sprinter's start.",)
+    hints = (
+        "The 100 m world record takes 9.58 s. Work out its mean speed, then add the start.",
+    )
     evidence = Quiz(
         question="Up to which speed could the one who moves be a runner?",
         options={
@@ -130,7 +133,9 @@ class WhyGolf(Check):
     """What the rules cannot fix."""
 
     points = 1
-    hints = ("Read the golf row of the confusion table while you move a slider: what changes in it?",)
+    hints = (
+        "Read the golf row of the confusion table while you move a slider: what changes in it?",
+    )
     evidence = Quiz(
         question="Which thresholds recognise golf as well as the other three?",
         options={
@@ -216,13 +221,15 @@ class TrainingSet(Check):
     points = 2
     evidence = Value()
     hints = (
-        "One row of x a window: a list comprehension over `training.acceleration`, then `np.array`.",
+        "One row of x a window: a list over `training.acceleration`, then `np.array`.",
         "The answers are ready-made in `training.labels`, in the same order as the windows.",
     )
 
     def judge(self, inputs: Inputs, outputs: object) -> Iterator[Finding]:
         if not isinstance(outputs, list) or len(outputs) != 2:
-            raise expect.Unexpected("something else", "the pair (x, y)", "Call check.training_set((x, y)).")
+            raise expect.Unexpected(
+                describe(outputs), "the pair (x, y)", "Call check.training_set((x, y))."
+            )
         x = expect.Array((None, 5)).normalise(outputs[0])
         y = expect.Array((None,)).normalise(outputs[1])
         matched = len(x) == len(y) >= 400
@@ -276,13 +283,15 @@ class Recognise(Check):
         predicted = np.array(expect.Texts(LABELS, count=len(names)).normalise(outputs[0]))
         reached = float((predicted == names).mean())
         if reached < 0.4:
-            said = "That is about what guessing gives: is the model trained, are x and y in one order?"
+            said = (
+                "That is about what guessing gives: is the model trained, are x and y in one order?"
+            )
         else:
             said = require.commonest_confusion(predicted, names)
         yield require.at_least(
             reached, ACCURACY_NEEDED, detail=said, weight=3,
             title="Accuracy on 12 people you never saw",
-            next="Better features help more than more training: look at the two activities named here.",
+            next="Better features help more than more training: part the two activities named here.",
         )  # fmt: skip
         rules = best_accuracy(speeds, names)
         yield require.at_least(
@@ -318,7 +327,7 @@ class WhichNumber(Check):
             "a": "No buyer's windows were in the training set, so no buyer will see that figure.",
             "b": "A buyer is someone the model has never met. Module 02 opens with this split.",
             "c": "A mean of a true and a flattering figure flatters half as much.",
-            "d": "The model has seen those answers. It says how well it remembers, not what it knows.",
+            "d": "The model has seen those answers. That says what it remembers, not what it knows.",
         },
     )
 
@@ -354,8 +363,10 @@ def best_accuracy(speeds: np.ndarray, names: np.ndarray) -> float:
     return float(np.where(ordered, right, 0).max() / len(names))
 
 
-def nearest_neighbours(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, k: int = 5) -> np.ndarray:
-    """Label index that most of the ``k`` nearest known rows have, each feature scaled to spread 1."""
+def nearest_neighbours(
+    known: np.ndarray, labels: np.ndarray, asked: np.ndarray, k: int = 5
+) -> np.ndarray:
+    """Label index that most of the ``k`` nearest known rows have; features scaled to spread 1."""
     centre, scale = known.mean(axis=0), known.std(axis=0) + 1e-9
     known, asked = (known - centre) / scale, (asked - centre) / scale
     distance = ((asked[:, None, :] - known[None, :, :]) ** 2).sum(axis=2)

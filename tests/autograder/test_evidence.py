@@ -36,7 +36,9 @@ from autograder.evidence import (
 DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
           "float16", "float32", "float64"]  # fmt: skip
 
-needs_posix = pytest.mark.skipif(os.name != "posix", reason="Pipes and links of POSIX.")
+needs_posix = pytest.mark.skipif(
+    os.name != "posix", reason="Pipes, links and sparse files of POSIX."
+)
 
 
 def same(first, second):
@@ -217,12 +219,14 @@ class Loud(str):
         (np.array(["2020"], "datetime64[D]"), "dtype datetime64"),
         (np.array([b"a"]), "dtype |S1"),
         (np.zeros(2, [("a", int)]), "dtype [('a', '<i8')]"),
-        (np.longdouble(1), "dtype float128"),
         ("x" * (evidence.MAX_TEXT + 1), "too much text"),
         (["x" * 1000] * 3000, "too much text"),
         ({"x" * 1000 + str(i): 0 for i in range(3000)}, "too much text"),
         ([0] * 400_001, "too many values"),
-        (dict.fromkeys(map("{:x}".format, range(400_001))), "too many values"),
+        (
+            {chr(9999 + i // 9999) + chr(9999 + i % 9999): 0 for i in range(400_001)},
+            "too many values",
+        ),
         (np.zeros(9 << 20), "75 MB of arrays"),
         ([np.zeros(5 << 20)] * 2, "84 MB of arrays"),
         (np.broadcast_to(1.0, (10**6, 10**6)), "MB of arrays"),
@@ -376,7 +380,7 @@ def read_calmly(folder):
         return error
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_flipped_bytes_give_a_value_or_a_sentence(scratch, data):
     save(scratch, [1, {"a": [None, "ü"]}, np.arange(4.0), Raised("E", "m", 3), float("inf")])
@@ -422,7 +426,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(trees, st.binary(max_size=16))
 def test_forged_records_give_a_value_or_a_sentence(scratch, tree, data):
     (scratch / "evidence.json").write_text(json.dumps(tree), "utf-8")
@@ -526,6 +530,7 @@ def test_evidence_that_is_not_there_says_that_the_cell_did_not_finish(tmp_path, 
     assert "did not finish" in str(read_calmly(folder))
 
 
+@needs_posix
 @pytest.mark.parametrize("name", ["evidence.json", "arrays.bin"])
 def test_a_huge_file_is_refused_unread(folder, name):
     os.truncate(folder / name, 1 << 40)
@@ -735,6 +740,7 @@ def test_what_is_no_model_is_refused_in_words(tmp_path, answer, message):
     assert message in str(caught.value)
 
 
+@needs_posix
 def test_a_model_file_that_is_too_large_is_refused_unread(tmp_path):
     path = tmp_path / "large.tflite"
     path.write_bytes(FLATBUFFER)
@@ -750,6 +756,7 @@ def test_a_pipe_is_no_model_and_does_not_hang(tmp_path):
         collected(tmp_path, Model(), tmp_path / "pipe.tflite")
 
 
+@needs_posix
 def test_model_evidence_is_looked_at_again_when_it_is_read(tmp_path):
     kind = Model(max_bytes=1000)
     folder = tmp_path / "evidence"
@@ -857,6 +864,7 @@ def test_too_many_files_or_folders_are_refused(tmp_path, app):
         collected(tmp_path, Folder(), app)
 
 
+@needs_posix
 def test_too_many_bytes_are_refused_uncopied(tmp_path, app):
     os.truncate(app / "index.html", 1 << 40)
     with pytest.raises(EvidenceError, match="and 67 MB"):

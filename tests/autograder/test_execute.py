@@ -98,6 +98,27 @@ def test_a_run_that_is_broken_off_has_no_last_line(execute, cell):
     assert {"finished": True} not in log
 
 
+def test_what_learners_type_into_notebooks_works(execute):
+    log, _ = execute(
+        "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+        "%%time\nx = 1",
+        "%%javascript\nalert(1)",
+        "!true",
+        "from IPython.display import HTML, display\ndisplay(HTML('<p>'))",
+        "%load_ext autoreload\n%autoreload 2",
+    )
+    assert errors(log) == [None] * 6
+
+
+def test_a_thread_that_was_left_running_does_not_hold_the_run_up(execute):
+    log, outcome = execute(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()"
+    )
+    assert log[-1] == {"finished": True}
+    assert outcome.returncode == 0
+    assert outcome.seconds < 30
+
+
 def test_variables_are_brought_back(execute, written):
     execute(
         ("x = 1; y = 2", {}),

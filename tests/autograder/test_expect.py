@@ -123,7 +123,7 @@ def test_what_is_not_expected_is_refused_with_what_it_is(kind, value, got):
 def test_what_is_needed_is_said_with_its_unit():
     assert refused(expect.Number(unit="mph"), None).needed == "one number in mph"
     assert refused(expect.Number(whole=True), None).needed == "one whole number"
-    assert refused(expect.Array((None, 3)), None).needed == "an array of shape any×3"
+    assert refused(expect.Array((None, 3)), None).needed == "an array of shape N×3"
     assert refused(expect.Text(WORDS), None).needed == "one of 'walking', 'running'"
     assert "2 words" in refused(expect.Texts(WORDS, count=2), None).needed
 

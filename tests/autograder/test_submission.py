@@ -13,7 +13,7 @@ from autograder import build, cells, submission
 from autograder.sandbox import Limits
 from autograder.submission import SubmissionError
 
-posix = pytest.mark.skipif(os.name != "posix", reason="Pipes and links of POSIX.")
+posix = pytest.mark.skipif(os.name != "posix", reason="Pipes, links and sparse files of POSIX.")
 
 IDS = ["task-zero-point", "check-zero-point", "task-thresholds", "check-thresholds", "task-size",
        "check-size"]  # fmt: skip
@@ -142,6 +142,15 @@ def test_a_cell_that_raises_is_named_and_the_rest_goes_on(solved, grade):
     points, notes = grade(solved)
     assert points == ALL | {"thresholds": 0}
     assert "'best = 1 / 0', raised ZeroDivisionError: division by zero." in notes
+
+
+def test_a_check_that_got_nothing_names_what_its_task_raised(solved, tmp_path):
+    cell(solved, "task-zero-point")["source"] = "def zero_point(low:\n"
+    path = tmp_path / "toy.ipynb"
+    path.write_text(json.dumps(solved), "utf-8")
+    verdict = submission.grade(path, seed=5).verdicts[0]
+    assert verdict.score == 0
+    assert "the task's cell raised SyntaxError" in verdict.findings[0].detail
 
 
 # --- notebooks that went through other hands ------------------------------------------------------
@@ -374,6 +383,7 @@ def test_any_json_is_a_notebook_or_answered_in_a_sentence(rebuildable, tree):
     submission.rebuild(record, rebuildable[1])
 
 
+@posix
 def test_a_huge_file_is_refused_unread(tmp_path):
     (tmp_path / "x.ipynb").touch()
     os.truncate(tmp_path / "x.ipynb", 1 << 40)

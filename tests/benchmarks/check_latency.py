@@ -25,4 +25,7 @@ def measure():
     bare = statistics.median(seconds(lambda: [rule(i) for i in range(47)]) for _ in range(ROUNDS))
     yield "median", f"{1000 * statistics.median(times):.1f} ms"
     yield "p95 (limit 300 ms)", f"{1000 * times[int(0.95 * ROUNDS)]:.1f} ms"
-    yield "median against calling the bare function as often", f"{statistics.median(times) / bare:.0f}×"
+    yield (
+        "median against calling the bare function as often",
+        f"{statistics.median(times) / bare:.0f}×",
+    )

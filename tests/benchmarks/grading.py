@@ -1,4 +1,4 @@
-"""How fast a class is graded, sandbox and judge included, against stock nbgrader in the same run."""
+"""How fast a class is graded, sandbox and judge included, against stock nbgrader."""
 
 import os
 import shutil
@@ -104,7 +104,10 @@ def measure_inside(root):
     for workers in (1, 2, 4):
         items = grading.collect([make_class(root / f"class{workers}", notebook, CLASS)])
         rate = 60 * CLASS / ours(items, root / f"results{workers}", workers)
-        yield f"course grade, {workers} at a time", f"{rate:.0f} a minute, {rate / theirs:.1f}× stock"
+        yield (
+            f"course grade, {workers} at a time",
+            f"{rate:.0f} a minute, {rate / theirs:.1f}× stock",
+        )
     items = grading.collect([make_class(root / "long", notebook, LONG)])
     stop, counted = threading.Event(), []
     killed = killer(stop)
@@ -117,7 +120,10 @@ def measure_inside(root):
     stop.set()
     different = len({student for student, _ in counted})
     right = sum(status == "graded" for _, status in counted)
-    yield f"{LONG} submissions with workers killed on the way", f"{took:.0f} s, {len(killed)} killed"
+    yield (
+        f"{LONG} submissions with workers killed on the way",
+        f"{took:.0f} s, {len(killed)} killed",
+    )
     yield "lost, twice, graded", f"{LONG - different}, {len(counted) - different}, {right}"
 
 

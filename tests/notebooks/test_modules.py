@@ -42,7 +42,9 @@ def test_the_learner_notebook_holds_no_solution_and_no_wrong_answer(path):
              for line in cell.source.splitlines()}  # fmt: skip
     shown = {line.strip() for cell in notebook.cells if cell.cell_type == "code"
              for line in cell.source.splitlines()}  # fmt: skip
-    secret = {line for cell in source.cells if cell.role == "task" for line in _solution(cell.source)}
+    secret = {
+        line for cell in source.cells if cell.role == "task" for line in _solution(cell.source)
+    }
     assert secret, "A module without a solution proves nothing."
     assert not (shown - given) & secret
     reasons = [cell.because for cell in source.cells if cell.role == "wrong"]
