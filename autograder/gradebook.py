@@ -9,8 +9,8 @@ where the database can be reached. A score set by hand counts until the instruct
 
 from __future__ import annotations
 
-import copy
 import hashlib
+import json
 import math
 import os
 import re
@@ -25,7 +25,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader import api, utils
 from nbgrader.coursedir import CourseDirectory
@@ -48,6 +47,8 @@ Result = TypeVar("Result")
 _BUSY_SECONDS = 1
 #: Most sentences about a run, and most characters of one, that a notebook shows.
 _MAX_NOTES, _MAX_TEXT = 12, 1000
+#: What `folder_name` makes of a name that is too long.
+_SHORT = re.compile(r"[A-Za-z0-9]{0,40}~~[0-9a-f]{16}")
 #: Feedback pages render comments as Markdown and then typeset TeX: signs that either could take
 #: for more than text are replaced by others that look alike, and still read well in formgrader.
 _LOOKALIKES = str.maketrans("<>&[]$\\`", "‹›＆［］＄＼ˋ")
@@ -407,10 +408,10 @@ class Gradebook:
             with suppress(SubmissionError):  # the cards say why there are no answers
                 shown = answered(submission.parse(data, f"{slug}.ipynb"), ours)
         shown = with_cards(shown, record)
-        # Written as nbformat does, without its validation, which takes long for huge notebooks.
-        text = nbformat.v4.writes(shown) + "\n"
+        # Without nbformat's indents and validation, which take longer than all the rest.
+        text = json.dumps(shown) + "\n"
         place = self._place(self._course.autograded_directory, student, slug)
-        self._save(place, slug, text.encode("utf-8"), mode=0o444)  # nbgrader's mode for them
+        self._save(place, slug, text.encode("ascii"), mode=0o444)  # nbgrader's mode for them
 
     def _save(self, folder: Path, slug: str, data: bytes, mode: int | None = None) -> None:
         for place in (folder, folder.parent):
@@ -536,7 +537,7 @@ def with_cards(notebook: NotebookNode, record: dict[str, Any]) -> NotebookNode:
     notebook : a rebuilt notebook with nbgrader's metadata.
     record : what `autograder.grading.grade_bytes` gave.
     """
-    notebook = copy.deepcopy(notebook)
+    notebook = NotebookNode(notebook, cells=[NotebookNode(cell) for cell in notebook.cells])
     verdicts = {verdict["check"]: verdict for verdict in record["verdicts"]}
     notes = _about(record.get("notes", ()))
     for cell in notebook.cells:
@@ -567,14 +568,19 @@ def _display(shown: Any) -> NotebookNode:
     bundle = shown._repr_mimebundle_()
     # Feedback pages load MathJax, whose \href would make a link of what a learner wrote.
     html = f'<div class="tex2jax_ignore mathjax_ignore">{bundle["text/html"]}</div>'
-    return nbformat.v4.new_output("display_data", {**bundle, "text/html": html})
+    return _output("display_data", {**bundle, "text/html": html})
 
 
 def _score(most: float, verdict: dict[str, Any] | None) -> NotebookNode:
     """The output that nbgrader reads: it takes what is no number from 0 up for full points."""
     score = 0.0 if verdict is None else float(verdict["score"])
     score = min(score, float(most)) if score > 0 else 0.0  # NaN is not above 0
-    return nbformat.v4.new_output("execute_result", {"text/plain": repr(score)})
+    return _output("execute_result", {"text/plain": repr(score)}, execution_count=None)
+
+
+def _output(kind: str, data: dict[str, str], **more: Any) -> NotebookNode:
+    # nbformat.v4.new_output, but for its validation: a millisecond each
+    return NotebookNode(output_type=kind, data=NotebookNode(data), metadata=NotebookNode(), **more)
 
 
 def _named_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -589,11 +595,14 @@ def folder_name(student: str) -> str:
 
     Letters, digits and inner ``. @ - _`` and spaces stay; every other byte becomes ``~`` and two
     hexadecimal digits: nbgrader parts names at ``+``, URLs and paths at ``/``, tables at commas.
+    The name of such a folder is taken for its student's, so that ``submitted/`` can be graded.
 
     >>> folder_name("ada.l@example.org"), folder_name("../eve+1")
     ('ada.l@example.org', '~2E.~2Feve~2B1')
     """
-    text = unicodedata.normalize("NFC", student)
+    if _SHORT.fullmatch(student):
+        return student
+    text = unicodedata.normalize("NFC", student_name(student))
     kept = [
         char
         if unicodedata.category(char)[0] in "LMN" or char == "_"
@@ -601,20 +610,21 @@ def folder_name(student: str) -> str:
         else "".join(f"~{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
         for place, char in enumerate(text)
     ]  # fmt: skip
-    name = "".join(kept) or "~~"
-    if len(name.encode()) <= 120:  # nbgrader's database takes 128 characters
+    name = "".join(kept)
+    if 0 < len(name.encode()) <= 120:  # nbgrader's database takes 128 characters
         return name
-    short = name.encode()[:80].decode(errors="ignore")
-    return f"{short}~~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{re.sub('[^A-Za-z0-9]', '', text)[:40]}~~{digest[:16]}"
 
 
 def student_name(folder: str) -> str:
     """The student's own name, from `folder_name`; a shortened one stays as it is."""
-    if "~~" in folder:
-        return folder
 
     def decoded(match: re.Match[str]) -> str:
-        return bytes.fromhex(match[0].replace("~", "")).decode("utf-8", "replace")
+        try:
+            return bytes.fromhex(match[0].replace("~", "")).decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return match[0]
 
     return re.sub(r"(~[0-9A-F]{2})+", decoded, folder)
 

@@ -18,13 +18,14 @@ import time
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from autograder import isolation, submission
+from autograder import isolation, sandbox, submission
 from autograder.card import points
 from autograder.check import Verdict, refusal
+from autograder.evidence import Raised, describe, printable
 from autograder.seed import secret_seed
 from autograder.submission import MAX_NOTEBOOK_BYTES, SubmissionError
 from course import __version__, syllabus
@@ -34,6 +35,8 @@ COLUMNS = ("student", "module", "check", "score", "max", "status", "findings")
 #: Most files that one zip may hold, and most bytes of notebooks taken from it.
 _MAX_ZIP_FILES = 20_000
 _MAX_ZIP_BYTES = 4 << 30
+#: How many folders below the one that is given notebooks are looked for.
+_MAX_DEPTH = 20
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def collect(paths: Iterable[Path], *, module: str | None = None) -> list[Submiss
             raise FileNotFoundError(f"There is no file or folder {path}.")
         if path.is_dir():
             found += _from_folder(path)
-        elif zipfile.is_zipfile(path):
+        elif path.suffix != ".ipynb" and zipfile.is_zipfile(path):
             found += _from_zip(path)
         else:
             # A single file: the folder that it lies in names the student, unless the file does.
@@ -101,7 +104,8 @@ def collect(paths: Iterable[Path], *, module: str | None = None) -> list[Submiss
 
 def _from_folder(folder: Path) -> Iterator[Submission]:
     for parent, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        deep = len(Path(parent).relative_to(folder).parts) >= _MAX_DEPTH
+        folders[:] = sorted(name for name in folders if not (deep or name.startswith(".")))
         for name in sorted(files):
             if name.endswith(".ipynb") and not name.startswith("."):
                 path = Path(parent, name)
@@ -123,10 +127,17 @@ def _from_file(path: Path, inner: PurePosixPath) -> Submission:
 
 def _from_zip(path: Path) -> Iterator[Submission]:
     # Nothing is unpacked to disk: names such as ../../gradebook.db are only names here.
-    with zipfile.ZipFile(path) as archive:
+    try:
+        archive = zipfile.ZipFile(path)
+    except Exception as error:  # zipfile raises many kinds for a broken archive
+        yield _unreadable(path.stem, path.name, f"It is a damaged zip ({_said(error)}).")
+        return
+    with archive:
         members = archive.infolist()
         if len(members) > _MAX_ZIP_FILES:
-            raise ValueError(f"{path.name} holds more than {_MAX_ZIP_FILES} files.")
+            most = f"It holds {len(members):,} files, the limit is {_MAX_ZIP_FILES:,}."
+            yield _unreadable(path.stem, path.name, most)
+            return
         taken = 0
         for member in members:
             inner = PurePosixPath(member.filename.replace("\\", "/"))
@@ -136,24 +147,30 @@ def _from_zip(path: Path) -> Iterator[Submission]:
             if any(part.startswith(("__MACOSX", ".")) for part in parts):
                 continue
             student, file = _student(PurePosixPath(*parts)), member.filename
-            taken += member.file_size
             if stat.S_ISLNK(member.external_attr >> 16):
                 yield _unreadable(student, file, "It is a link, not a notebook.")
             elif ".." in inner.parts or inner.is_absolute():
                 yield _unreadable(student, file, "Its name in the zip points outside the zip.")
-            elif member.file_size > MAX_NOTEBOOK_BYTES or taken > _MAX_ZIP_BYTES:
+            elif member.file_size > MAX_NOTEBOOK_BYTES:
                 yield _unreadable(student, file, _too_large(member.file_size))
+            elif taken > _MAX_ZIP_BYTES:
+                yield _unreadable(student, file, "The zip's notebooks are too large together.")
             else:
-                yield _from_member(archive, member, student)
+                item = _from_member(archive, member, student)
+                taken += len(item.data)
+                yield item
 
 
 def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str) -> Submission:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # zipfile unpacks these in one go, and a megabyte of bzip2 may hold ten gigabytes.
+        return _unreadable(student, member.filename, "Its compression is not zip's usual one.")
     try:
         with archive.open(member) as stream:
             # The declared size may be a lie: read no further than the limit.
             data = stream.read(MAX_NOTEBOOK_BYTES + 1)
-    except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        return _unreadable(student, member.filename, f"It cannot be unpacked ({error}).")
+    except Exception as error:  # zipfile raises many kinds for a broken or encrypted member
+        return _unreadable(student, member.filename, f"It cannot be unpacked ({_said(error)}).")
     if len(data) > MAX_NOTEBOOK_BYTES:
         return _unreadable(student, member.filename, _too_large(len(data)))
     return Submission(student, member.filename, data)
@@ -167,6 +184,10 @@ def _student(inner: PurePosixPath) -> str:
         name = name.strip(" _-.") or inner.stem
     name = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in name)
     return " ".join(name.split())[:100] or "unnamed"
+
+
+def _said(error: BaseException) -> str:
+    return describe(Raised.from_exception(error))
 
 
 def _unreadable(student: str, file: str, reason: str) -> Submission:
@@ -223,13 +244,16 @@ def _one_each(items: list[Submission]) -> list[Submission]:
 # --- grading ----------------------------------------------------------------------------------
 
 
-def grade_bytes(item: Submission, seed: int) -> dict[str, Any]:
+def grade_bytes(
+    item: Submission, seed: int, *, limits: sandbox.Limits | None = None
+) -> dict[str, Any]:
     """Grade one submission: pure, so that it may run on any worker and any number of times.
 
     Parameters
     ----------
     item : from `collect`.
     seed : the grader's secret seed.
+    limits : of the run; see `autograder.submission.grade`.
 
     Returns
     -------
@@ -243,11 +267,11 @@ def grade_bytes(item: Submission, seed: int) -> dict[str, Any]:
     record: dict[str, Any] = {
         "student": item.student,
         "module": item.module,
-        "file": item.file,
+        "file": printable(item.file),
         "digest": item.digest,
         "key": key(item, seed),
         "status": item.status,
-        "reason": item.reason,
+        "reason": printable(item.reason),
         "isolation": isolation.describe(),
         "peak_bytes": None,
         "notes": [],
@@ -258,7 +282,7 @@ def grade_bytes(item: Submission, seed: int) -> dict[str, Any]:
             path = Path(folder, "submission.ipynb")
             path.write_bytes(item.data)
             try:
-                graded = submission.grade(path, module=item.module, seed=seed)
+                graded = submission.grade(path, module=item.module, seed=seed, limits=limits)
             except SubmissionError as error:
                 record |= {"status": "unreadable", "reason": str(error)}
             else:
@@ -354,15 +378,21 @@ def grade_all(
         else:
             waiting[name] = item
     if waiting:
-        for record in _in_parallel(waiting, seed, scheduler, workers):
-            finish(_save(results, record))
+        for name, result in _in_parallel(waiting, seed, scheduler, workers):
+            if isinstance(result, dict):
+                finish(_save(results, result))
+                continue
+            # One submission must not end a class's grading. Not kept: the next run tries again.
+            reason = f"The grader failed on it ({_said(result)}). Report that, and grade again."
+            failed = replace(by_key[name], status="stopped", reason=reason)
+            finish(grade_bytes(failed, seed) | {"key": name})
     return [done[name] for name in keys]
 
 
 def _in_parallel(
     waiting: dict[str, Submission], seed: int, scheduler: str | None, workers: int | None
-) -> Iterator[dict[str, Any]]:
-    """Records as they are done. A killed worker's submission goes to another one."""
+) -> Iterator[tuple[str, dict[str, Any] | Exception]]:
+    """Key and record as they are done. A killed worker's submission goes to another one."""
     import dask
     from distributed import Client, LocalCluster, as_completed
 
@@ -390,7 +420,7 @@ def _in_parallel(
             for name, item in waiting.items()
         }
         for future in as_completed(list(futures)):
-            yield future.result()
+            yield futures[future], future.exception() or future.result()
             future.release()
 
 

@@ -105,6 +105,14 @@ def user() -> int | None:
     return _NOBODY if bubblewrap() and os.geteuid() == 0 else None
 
 
+def counts_processes() -> bool:
+    """Whether a limit on a user's processes counts those of one sandbox alone.
+
+    Linux counts them in each user namespace since 5.14.
+    """
+    return bool(bubblewrap()) and user() is None
+
+
 def _namespaces() -> list[str]:
     if os.geteuid() == 0:
         who = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]

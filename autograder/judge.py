@@ -17,7 +17,7 @@ from typing import Any
 
 from autograder import sandbox
 from autograder.check import Check, Verdict, evaluate, refusal
-from autograder.evidence import EvidenceError, read_regular
+from autograder.evidence import MAX_JSON_BYTES, EvidenceError, read_regular
 
 #: Seconds that a child may take before its first judge; importing TensorFlow takes 5 to 10.
 START_SECONDS = 20
@@ -92,6 +92,8 @@ def read_evidence(check: Check, folder: Path) -> Any:
     """What the judge receives for one check, or the `EvidenceError` that says why nothing."""
     refused = folder / "refused.json"
     try:
+        if folder.is_symlink():
+            return EvidenceError("The evidence is a link.")
         if os.path.lexists(refused):
             return EvidenceError(str(json.loads(read_regular(refused, 10_000)))[:500])
         return check.evidence.read(folder)
@@ -105,7 +107,11 @@ def _read(path: Path, checks: Sequence[Check]) -> dict[str, Verdict]:
     """The verdicts in a child's file on the checks that it was given."""
     points = {check.name: check.points for check in checks}
     verdicts = {}
-    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else ():
+    try:
+        lines = read_regular(path, MAX_JSON_BYTES).decode("utf-8", "replace").splitlines()
+    except EvidenceError:  # none was written
+        return {}
+    for line in lines:
         try:
             verdict = Verdict.from_json(json.loads(line))
             verdict = replace(verdict, points=points[verdict.check])

@@ -25,7 +25,10 @@ c.CourseDirectory.course_id = "on-device"
 # `nbgrader db upgrade` cannot read such an address: give it `--db sqlite:///gradebook.db`.
 c.CourseDirectory.db_url = f"sqlite:///{c.CourseDirectory.root}/gradebook.db?timeout=60"
 # nbgrader starts `alembic` by name; this Python's programs need not be on the instructor's PATH.
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+# (Formgrader reads this file at every request.)
+programs, path = os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)
+if programs not in path.split(os.pathsep):
+    os.environ["PATH"] = programs + os.pathsep + path
 
 # --- handing out ------------------------------------------------------------------------------
 

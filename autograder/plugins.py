@@ -154,23 +154,29 @@ class SubmissionExporter(NotebookExporter):
         """
         with api.Gradebook(about["db_url"]) as book:
             made = book.find_notebook(about["notebook"], about["assignment"])
-            points = {cell.name: cell.max_score for cell in made.grade_cells}
-            lost = {cell.name: cell.source for cell in made.source_cells}
+            points = {cell.name: cell.max_score for cell in [*made.grade_cells, *made.task_cells]}
+            roles = {
+                role: {cell.name for cell in cells}
+                for role, cells in (
+                    ("grade", made.grade_cells),
+                    ("solution", made.solution_cells),
+                    ("task", made.task_cells),
+                )
+            }
+            lost = {cell.name: cell.to_dict() for cell in made.source_cells}
         for cell in notebook.cells:
             grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
             if grade_id is not None and lost.pop(grade_id, None) is None:
                 self.log.warning("%s is newer than the assignment and does not count.", grade_id)
                 del cell.metadata["nbgrader"]
-        for name, source in lost.items():
-            self.log.warning("%s is older than the module and gets no points.", name)
-            graded = {"grade": True, "points": points[name]} if name in points else {"grade": False}
-            marks = {
-                "grade_id": name, "schema_version": 3, "locked": name in points,
-                "solution": name not in points, "task": False,
-            }  # fmt: skip
-            notebook.cells.append(
-                nbformat.v4.new_code_cell(source, id=name, metadata={"nbgrader": marks | graded})
-            )
+        for name, row in lost.items():
+            self.log.warning("%s is not in the module any more and gets no points.", name)
+            marks = {role: name in names for role, names in roles.items()}
+            marks |= {"grade_id": name, "locked": row["locked"], "schema_version": 3}
+            marks |= {"points": points[name]} if name in points else {}
+            is_code = row["cell_type"] == "code"
+            make = nbformat.v4.new_code_cell if is_code else nbformat.v4.new_markdown_cell
+            notebook.cells.append(make(row["source"], id=name, metadata={"nbgrader": marks}))
 
 
 class JudgeSubmission(NbGraderPreprocessor):

@@ -12,12 +12,15 @@ import contextlib
 import json
 import os
 import runpy
+import secrets
+import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +28,10 @@ from autograder import isolation
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
               "CONDA_PREFIX", "PYTHONPATH", "MPLCONFIGDIR", "LD_LIBRARY_PATH")  # fmt: skip
+
+
+#: A run is stopped when its disk has no more than this left.
+_SPARE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def run(
         for place in (*places, *(path for path in readable if path.is_dir())):
             os.chown(place, user, 0)
             os.chmod(place, 0o750)  # bubblewrap enters it as a root without root's rights
-    start = json.dumps([asdict(limits), user])
+    start = json.dumps([asdict(limits), user, isolation.counts_processes()])
     command = [sys.executable, "-P", "-m", "autograder.sandbox", start, module]
     confined = isolation.wrap(
         [*command, *arguments], writable=places, readable=readable, folder=folder
@@ -145,10 +152,9 @@ def run(
         stopped = ""
         try:
             while not stopped and process.poll() is None:
-                try:
-                    process.wait(0.2)
-                except subprocess.TimeoutExpired:
-                    stopped = _overstepped(limits, time.monotonic() - started, places)
+                if not _ended(process, 0.2):
+                    written = _bytes(os.fstat(errors.fileno()))
+                    stopped = _overstepped(limits, time.monotonic() - started, places, written)
                     if on_tick is not None:
                         on_tick()
         finally:
@@ -164,28 +170,95 @@ def run(
     return Outcome(code, stopped, time.monotonic() - started, peak, text)
 
 
-def _overstepped(limits: Limits, seconds: float, places: Sequence[Path]) -> str:
-    """Why a running child must be stopped, or nothing."""
+def _ended(process: subprocess.Popen, seconds: float) -> bool:
+    """Whether a child ends within so many seconds; says so at once where the system can."""
+    try:
+        watched = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # not Linux: Popen.wait looks every 50 ms
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    try:
+        return bool(select.select([watched], [], [], seconds)[0])
+    finally:
+        os.close(watched)
+
+
+def _overstepped(limits: Limits, seconds: float, places: Sequence[Path], written: int) -> str:
+    """Why a running child must be stopped, or nothing; ``written`` is what lies elsewhere."""
     if seconds > limits.wall_seconds:
         return f"it ran longer than {limits.wall_seconds:.0f} seconds"
-    left = limits.folder_bytes
+    # Files that were deleted while open, and so cannot be counted, show up here at last.
+    if shutil.disk_usage(tempfile.gettempdir()).free < _SPARE_BYTES:
+        return "the grader's disk is full"
+    left = limits.folder_bytes - written
     for place in places:
         left -= _size(place, left)
     return "" if left > 0 else f"it wrote more than {limits.folder_bytes / 1e9:.1f} GB of files"
 
 
 def _size(folder: Path, enough: int) -> int:
-    """Bytes of all files below a folder, each counted as a block at least; stops at ``enough``."""
+    """Bytes of all files below a folder; more than ``enough`` where they cannot be counted."""
     total, waiting = 0, [str(folder)]
     while waiting and total <= enough:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                total += max(4096, entry.stat(follow_symlinks=False).st_size)
-                if total > enough:
-                    break
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                        total += _bytes(entry.stat(follow_symlinks=False))
+                    if total > enough:
+                        break
+        except (FileNotFoundError, NotADirectoryError):  # deleted meanwhile
+            continue
+        except OSError:  # closed to its owner, or nested too deeply to be named
+            return enough + 1
     return total
+
+
+def _bytes(status: os.stat_result) -> int:
+    # At least one block; more than its length where a file claimed room ahead.
+    return max(4096, status.st_size, 512 * getattr(status, "st_blocks", 0))
+
+
+@contextlib.contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """A new folder for one run, removed at the end whatever a learner's code left in it."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder, even one that holds folders nested thousands deep or closed ones.
+
+    What cannot be deleted stays: a grade is worth more than a tidy disk.
+    """
+    waiting = [str(folder)]
+    while waiting:
+        place = waiting.pop()
+        with contextlib.suppress(OSError):
+            with os.scandir(place) as entries:
+                inside = list(entries)
+            for entry in inside:
+                with contextlib.suppress(OSError):
+                    if not entry.is_dir(follow_symlinks=False):
+                        os.unlink(entry.path)
+                        continue
+                    # Side by side in the topmost folder names stay short; nothing is recursive.
+                    beside = os.path.join(folder, secrets.token_hex(16))
+                    os.chmod(entry.path, 0o700)
+                    os.rename(entry.path, beside)
+                    waiting.append(beside)
+        with contextlib.suppress(OSError):  # the topmost one still holds the others
+            os.rmdir(place)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -216,8 +289,14 @@ def _kill_tree(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def limit_this_process(limits: Limits) -> None:
-    """Apply ``limits`` to this very process, as far as the operating system can."""
+def limit_this_process(limits: Limits, *, alone: bool = False) -> None:
+    """Apply ``limits`` to this very process, as far as the operating system can.
+
+    Parameters
+    ----------
+    limits : which.
+    alone : the system counts no other processes of this user with those of this sandbox.
+    """
     try:
         import resource
     except ImportError:  # Windows: the parent's wall time is the only limit
@@ -234,6 +313,8 @@ def limit_this_process(limits: Limits) -> None:
     at_most(resource.RLIMIT_CPU, limits.cpu_seconds, grace=2)
     at_most(resource.RLIMIT_FSIZE, limits.file_bytes)
     at_most(resource.RLIMIT_CORE, 0)
+    if alone:
+        at_most(resource.RLIMIT_NPROC, limits.processes)
     if sys.platform == "linux":  # macOS refuses to lower RLIMIT_DATA below what is mapped
         at_most(resource.RLIMIT_DATA, limits.memory_bytes)
 
@@ -247,8 +328,8 @@ def become(user: int) -> None:
 
 if __name__ == "__main__":
     _, _start, _module, *_arguments = sys.argv
-    _limits, _user = json.loads(_start)
-    limit_this_process(Limits(**_limits))
+    _limits, _user, _alone = json.loads(_start)
+    limit_this_process(Limits(**_limits), alone=_alone)
     if _user is not None:
         become(_user)
     sys.argv = [_module, *_arguments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ _SOURCE = '''\
 # ---
 # jupyter:
 #   course:
-#     title: {title}
+#     title: {quoted}
 #     slug: {slug}
 #     minutes: 30
 #     headless_seconds: 30
@@ -126,7 +127,9 @@ def new_module(title: str, *, after: str) -> list[Path]:
     folder = syllabus.root() / "modules" / f"{number:02d}_{slug}"
     folder.mkdir()
     for name, template in ((f"{slug}.py", _SOURCE), ("checks.py", _CHECKS)):
-        text = template.replace("{title}", title).replace("{slug}", slug)
+        # JSON's quotes are YAML's: a colon in a title must not end it.
+        text = template.replace("{quoted}", json.dumps(title, ensure_ascii=False))
+        text = text.replace("{title}", title).replace("{slug}", slug)
         (folder / name).write_text(text, "utf-8")
     return [*sorted(folder.iterdir()), *build.build(slug), *moved]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import json
+import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,15 @@ import nbformat
 
 from autograder import build, rehearsal, sandbox
 from autograder.cells import headline, read
-from autograder.check import Verdict
+from autograder.check import Check, Verdict
 from autograder.evidence import NO_EVIDENCE
 from autograder.judge import judge_folder
 from course import syllabus
 
 #: Largest notebook that is opened; ours are under 100 kB, outputs of a learner's run add to it.
 MAX_NOTEBOOK_BYTES = 20 << 20
+#: Most cells of a notebook that is opened; ours have under 100.
+MAX_CELLS = 1000
 
 #: Where evidence of the locked cells goes, and where what other cells hand to a check goes.
 GRADED, SCRATCH = "graded", "scratch"
@@ -124,6 +127,8 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
     cells = record.get("cells")
     if not isinstance(cells, list) or not isinstance(record.get("metadata", {}), dict):
         raise SubmissionError(f"{name} breaks the notebook format.")
+    if len(cells) > MAX_CELLS:
+        raise SubmissionError(f"{name} holds {len(cells):,} cells, the limit is {MAX_CELLS:,}.")
     for number, cell in enumerate(cells, 1):
         if not _is_cell(cell):
             raise SubmissionError(f"{name} breaks the notebook format in cell {number}.")
@@ -226,7 +231,8 @@ def _identify(cells: list[dict[str, Any]], ours: nbformat.NotebookNode) -> list[
     ids = {cell.id for cell in ours.cells}
     names = {_name(cell): cell.id for cell in ours.cells if _name(cell)}
     texts = {cell.source: cell.id for cell in ours.cells if not cell.id.startswith("task-")}
-    kept = [str(cell.get("id")) if str(cell.get("id")) in ids else "" for cell in cells]
+    given = [cell.get("id") for cell in cells]
+    kept = [name if isinstance(name, str) and name in ids else "" for name in given]
     taken = set(kept)
     for place, cell in enumerate(cells):
         if not kept[place]:
@@ -241,7 +247,8 @@ def _name(cell: dict[str, Any]) -> str:
     course = cell.get("metadata", {}).get("course")
     if not isinstance(course, dict):
         return ""
-    return next((f"{role} {course[role]}" for role in ("task", "check") if role in course), "")
+    roles = (role for role in ("task", "check") if isinstance(course.get(role), str))
+    return next((f"{role} {course[role]}" for role in roles), "")
 
 
 def _text(cell: dict[str, Any]) -> str:
@@ -274,20 +281,19 @@ def grade(
     """
     record = load(path)
     slug = module or module_of(record, path)
-    source = read(syllabus.find(slug).source)
-    checks = build.checks_of(source)
+    path_of_source = syllabus.find(slug).source
+    checks, ours = _prepared(path_of_source, _stamp(path_of_source))
     seed = secrets.randbits(63) if seed is None else seed
-    notebook, notes = rebuild(record, build.notebook(source, "learner"))
-    with tempfile.TemporaryDirectory(prefix="course-grade-") as name:
-        folder = Path(name).resolve()
+    notebook, notes = rebuild(record, ours)
+    with sandbox.scratch("course-grade-") as folder:
         run = rehearsal.run_cells(
             nbformat.writes(notebook), checks, folder, seeds=[seed], on_tick=on_tick, limits=limits
         )
         evidence = rehearsal.evidence_folder(folder / "evidence" / GRADED, [seed], seed)
-        if evidence.resolve() != evidence:  # a link that leads elsewhere is no evidence
-            evidence = folder / "none"
+        if any(map(os.path.islink, (folder / "evidence", evidence.parent, evidence))):
+            evidence = folder / "none"  # a link that leads elsewhere is no evidence
         verdicts = judge_folder(
-            source.path.with_name("checks.py"),
+            path_of_source.with_name("checks.py"),
             list(checks.values()),
             evidence,
             seed=seed,
@@ -297,6 +303,17 @@ def grade(
     return Graded(
         slug, seed, ordered, (*notes, *run.problems), run.finished, run.ending, run.peak_bytes
     )
+
+
+@functools.lru_cache(maxsize=16)
+def _prepared(path: Path, stamp: tuple) -> tuple[dict[str, Check], nbformat.NotebookNode]:
+    """A module's checks and its learner notebook, read once for a whole class."""
+    source = read(path)
+    return build.checks_of(source), build.notebook(source, "learner")
+
+
+def _stamp(path: Path) -> tuple:
+    return tuple(file.stat().st_mtime_ns for file in (path, path.with_name("checks.py")))
 
 
 def _explained(verdict: Verdict, run: rehearsal.Run) -> Verdict:

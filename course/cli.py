@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--html", type=Path, metavar="DIR", help="write item analysis and feedback pages"
     )
     grade.add_argument(
-        "--seed", type=int, help="draw hidden data from this seed, not your secret one"
+        "--seed", type=_seed, help="draw hidden data from this seed, not your secret one"
     )
     grade.add_argument("--workers", type=int, help="submissions at a time (default: one a core)")
     grade.add_argument("--scheduler", metavar="TCP://…", help="a running Dask scheduler to use")

@@ -240,12 +240,15 @@ class TrainingSet(Check):
             needed="as many answers as rows, and all windows of the training people",
             next="Use every window of training.acceleration and every entry of training.labels.",
         )
-        if not matched or not set(np.unique(y)) <= set(range(len(LABELS))):
-            values = ", ".join(f"{value:g}" for value in np.unique(y)[:6])
+        answers = set(np.unique(y))
+        if not matched or answers != set(range(len(LABELS))):
             yield require.holds(
-                False, title="The answers", got=values, needed="0, 1, 2 and 3",
+                False,
+                title="The answers",
+                got=", ".join(f"{value:g}" for value in sorted(answers)[:6]),
+                needed="0, 1, 2 and 3",
                 next="Use training.labels, the index of each label.",
-            )  # fmt: skip
+            )
             return
         some = np.random.default_rng(0).permutation(len(x))[:800]
         half = len(some) // 2

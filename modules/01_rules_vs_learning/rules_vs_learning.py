@@ -409,7 +409,7 @@ choice = "?"
 choice = "b"
 ### END SOLUTION
 
-# %% wrong="which-number" because="flattering"
+# %% wrong="which-number" because="flatters half as much"
 choice = "c"
 
 # %% wrong="which-number" because="No buyer's windows"

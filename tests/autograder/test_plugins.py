@@ -15,7 +15,11 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from autograder import build, gradebook, grading, plugins
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="nbgrader's exchange needs POSIX.")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="nbgrader's exchange needs POSIX."),
+    # nbgrader makes its rows so that SQLAlchemy grumbles
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
+]
 
 
 @pytest.fixture
@@ -248,8 +252,9 @@ def test_links_in_the_exchange_are_not_followed(collect, tmp_path):
     (folder / "toy.ipynb").symlink_to(tmp_path / "secret")
     os.mkfifo(folder / "pipe")
     assert collect() == {"eve": ["timestamp.txt", "toy.ipynb"]}
-    assert not list(tmp_path.glob("course/submitted/*/*/*"))[0].is_symlink()
-    assert "secret" not in [p.read_text() for p in tmp_path.glob("course/submitted/eve/toy/*")]
+    collected = tmp_path / "course" / "submitted" / "eve" / "toy" / "toy.ipynb"
+    assert not collected.is_symlink()
+    assert collected.read_bytes() == b""
 
 
 def test_a_submission_that_is_too_large_is_left_behind(collect, settings):

@@ -32,7 +32,8 @@ def make_course(root):
     folder = root / "modules" / "01_mean"
     folder.mkdir(parents=True)
     for name, template in (("mean.py", scaffold._SOURCE), ("checks.py", scaffold._CHECKS)):
-        text = template.replace("{title}", "Mean").replace("{slug}", "mean")
+        text = template.replace("{quoted}", "Mean").replace("{title}", "Mean")
+        text = text.replace("{slug}", "mean")
         (folder / name).write_text(text, "utf-8")
 
 
@@ -53,7 +54,10 @@ def stock(root, notebook):
         "{'python': 'pass'}\n"
     )
     nbgrader = [sys.executable, "-m", "nbgrader"]
-    run = {"cwd": course, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    # nbgrader starts `alembic` by name.
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    run = {"cwd": course, "check": True, "env": os.environ | {"PATH": path}}
+    run |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*nbgrader, "generate_assignment", "mean"], **run)
     make_class(course / "submitted", notebook, STOCK)
     return seconds(lambda: subprocess.run([*nbgrader, "autograde", "mean"], **run))
