@@ -20,6 +20,7 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader import api, utils
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
@@ -136,13 +137,16 @@ class SubmissionExporter(NotebookExporter):
         about = (resources or {}).get("nbgrader", {})
         slug = about.get("notebook", "")
         # nbgrader reads twice: what was handed in, then what it made of that.
-        if not _is_module(slug) or Path(filename) != _handed_in(self.parent.coursedir, about):
+        course = self.parent.coursedir
+        if not _is_module(slug) or Path(filename) == _place(
+            course, course.autograded_directory, about
+        ):
             return super().from_filename(filename, resources, **options)
         ours = release(slug, self.config)
         try:
             ours = answered(_load(Path(filename)), ours)
-        except SubmissionError as error:
-            self.log.warning("%s: %s It gets no points.", filename, error)
+        except Exception as error:  # one submission must not stop a class
+            self.log.warning("%s cannot be shown: %s", filename, error)
         self._as_generated(ours, about)
         return self.from_notebook_node(ours, resources)
 
@@ -184,7 +188,8 @@ class JudgeSubmission(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         about = resources["nbgrader"]
-        path = _handed_in(self.parent.parent.coursedir, about)
+        course = self.parent.parent.coursedir
+        path = _place(course, course.submitted_directory, about)
         record = judge(path, student=about["student"], slug=about["notebook"])
         if record["status"] != "graded":
             self.log.warning("%s: %s. %s", path, record["status"], record["reason"])
@@ -270,10 +275,9 @@ def _load(path: Path) -> dict[str, Any]:
     return submission.load(path)
 
 
-def _handed_in(coursedir: Any, about: Resources) -> Path:
-    folder = coursedir.format_path(
-        coursedir.submitted_directory, about["student"], about["assignment"]
-    )
+def _place(course: CourseDirectory, step: str, about: Resources) -> Path:
+    """A submission's notebook in one of nbgrader's steps."""
+    folder = course.format_path(step, about["student"], about["assignment"])
     return Path(folder, f"{about['notebook']}.ipynb")
 
 

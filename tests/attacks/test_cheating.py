@@ -158,7 +158,7 @@ for place in (".", os.path.dirname(os.environ["COURSE_EVIDENCE"]), "/tmp", "/dev
 def test_a_patched_checker_gives_no_points(attack, bubblewrap, text):
     record = attack(text)
     assert points(record) == NONE
-    print(record["status"], record["reason"], notes(record))
+    assert "Cell 1, " not in notes(record), "the attack itself must run"
 
 
 def test_all_patches_together_give_no_points_without_bubblewrap_either(attack, protection):

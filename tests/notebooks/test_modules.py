@@ -63,9 +63,9 @@ def test_every_task_documents_what_it_receives_and_returns(path):
 
 
 @each(MODULES)
-def test_a_module_has_four_to_eight_tasks_with_points(path):
+def test_a_module_has_at_most_eight_tasks_each_with_points_and_hints(path):
     checks = build.checks_of(cells.read(path))
-    assert 4 <= len(checks) <= 8
+    assert 1 <= len(checks) <= 8
     assert all(check.points > 0 and check.hints for check in checks.values())
 
 
