@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from autograder import sandbox
 from autograder.evidence import Raised, describe
 
 
@@ -40,6 +41,7 @@ def main(notebook_path: str, log_path: str) -> None:
             log.flush()
 
         say({"started": True})
+        sandbox.ready()
         for index, cell in enumerate(cells):
             if cell["cell_type"] != "code":
                 continue

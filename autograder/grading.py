@@ -259,8 +259,8 @@ def grade_bytes(
     -------
     dict
         The record of this submission, plain JSON: student, module, file, digest, key, status
-        (``graded``, ``stopped``, ``unreadable``, ``unknown module``, ``not graded``), reason,
-        isolation, seconds, peak_bytes, notes, and a verdict for each check with its title, score
+        (``graded``, ``stopped``, ``unreadable``, ``unknown module``, ``not graded``; `grade_all`
+        adds ``failed``), reason, isolation, seconds, peak_bytes, notes, and a verdict for each check with its title, score
         and findings. It holds no hidden inputs.
     """
     started = time.monotonic()
@@ -384,7 +384,7 @@ def grade_all(
                 continue
             # One submission must not end a class's grading. Not kept: the next run tries again.
             reason = f"The grader failed on it ({_said(result)}). Report that, and grade again."
-            failed = replace(by_key[name], status="stopped", reason=reason)
+            failed = replace(by_key[name], status="failed", reason=reason)
             finish(grade_bytes(failed, seed) | {"key": name})
     return [done[name] for name in keys]
 
@@ -477,7 +477,7 @@ def grade_class(
             gradebook = stack.enter_context(Gradebook(course))
 
         def finish(record: dict[str, Any], data: bytes) -> None:
-            if gradebook is not None:
+            if gradebook is not None and record["status"] != "failed":  # our fault: no zero for it
                 gradebook.write(record, data)
             on_record()
 

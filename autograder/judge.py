@@ -44,6 +44,11 @@ def judge_folder(
     -----
     A judge that crashes or hangs on one piece of evidence costs only that check: the rest is
     judged in a new child.
+
+    Raises
+    ------
+    sandbox.SandboxError
+        When a child ended before it looked at any evidence.
     """
     verdicts: dict[str, Verdict] = {}
     waiting = list(checks)
@@ -69,6 +74,11 @@ def judge_folder(
                 keep_errors=True,
                 on_tick=on_tick,
             )
+            if not outcome.ready:
+                last = outcome.errors.strip().splitlines()[-1:] or [""]
+                raise sandbox.SandboxError(
+                    f"The judge could not start: {outcome.reason}. {last[0][:200]}"
+                )
             verdicts |= _read(out, waiting)
             left = [check for check in waiting if check.name not in verdicts]
             if len(left) == len(waiting) or outcome.returncode:
@@ -139,6 +149,7 @@ def main(spec_path: str) -> None:
 
     spec = json.loads(Path(spec_path).read_text("utf-8"))
     checks = load_checks(Path(spec["checks"]))
+    sandbox.ready()
     with open(spec["out"], "a", encoding="utf-8") as out:
         for name in spec["names"]:
             verdict = _judge(checks[name], Path(spec["folder"]), spec["seed"])

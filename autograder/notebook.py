@@ -166,7 +166,11 @@ class BoundCheck:
                 check.evidence.collect(answer, None, Path(name, check.name))
             except BaseException as error:
                 return evaluate(check, self._inputs, _as_evidence_error(error))
-            return judge_folder(path, [check], Path(name), seed=PUBLIC_SEED)[check.name]
+            try:
+                return judge_folder(path, [check], Path(name), seed=PUBLIC_SEED)[check.name]
+            except OSError as error:
+                advice = "Run `course doctor`, or the check once more."
+                return Verdict(check.name, check.points, (refusal(str(error), advice),))
 
     def _card(self, verdict: Verdict) -> Card:
         check = self._check

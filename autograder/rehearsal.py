@@ -95,7 +95,13 @@ def run_cells(
     limits: sandbox.Limits | None = None,
     on_tick: Callable[[], None] | None = None,
 ) -> Run:
-    """Run a notebook's text in a child that only collects evidence, into ``folder/evidence``."""
+    """Run a notebook's text in a child that only collects evidence, into ``folder/evidence``.
+
+    Raises
+    ------
+    sandbox.SandboxError
+        When the child ended before it ran a cell.
+    """
     hand_out(checks, folder / "inputs", seeds)
     (folder / "notebook.ipynb").write_text(notebook, "utf-8")
     places = [folder / name for name in ("work", "evidence", "log")]
@@ -143,9 +149,12 @@ def evidence_folder(folder: Path, seeds: Sequence[int], seed: int) -> Path:
 
 def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any]]) -> Run:
     """How a run of these cells went; a learner may have forged the log, so it only informs."""
-    problems, raised, started, finished = [], {}, False, False
+    if not outcome.ready:
+        last = outcome.errors.strip().splitlines()[-1:]
+        because = "".join(f" ({evidence.printable(line[:200])})" for line in last)
+        raise sandbox.SandboxError(f"The notebook could not be run: {outcome.reason}{because}.")
+    problems, raised, finished = [], {}, False
     for record in _records(path):
-        started |= record.get("started") is True
         finished |= record.get("finished") is True
         index, error = record.get("index"), record.get("error")
         if isinstance(error, str) and type(index) is int and 0 <= index < len(cells):
@@ -154,13 +163,7 @@ def read_log(path: Path, outcome: sandbox.Outcome, cells: Sequence[dict[str, Any
             problems.append(f"Cell {index + 1}, {name}, raised {said}.")
             raised[str(cells[index].get("id", ""))] = said
     finished = finished and not outcome.stopped
-    ending = ""
-    if not started:
-        last = outcome.errors.strip().splitlines()[-1:]
-        because = "".join(f" ({evidence.printable(line[:200])})" for line in last)
-        ending = f"The notebook could not be run: {outcome.reason}{because}."
-    elif not finished:
-        ending = f"The notebook did not run to its end: {outcome.reason}."
+    ending = "" if finished else f"The notebook did not run to its end: {outcome.reason}."
     problems += [ending] if ending else []
     return Run(problems, raised, not ending, ending, outcome.peak_bytes)
 

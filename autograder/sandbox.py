@@ -34,6 +34,10 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "
 _SPARE_BYTES = 64 << 20
 
 
+class SandboxError(OSError):
+    """A child could not even start: the fault is this machine's or ours, never a learner's."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one child may use.
@@ -68,6 +72,7 @@ class Outcome:
     seconds : wall time used.
     peak_bytes : most memory that it held at once, where control groups count it.
     errors : the last 2,000 characters of its stderr, when that was kept.
+    ready : whether it came as far as `ready`.
     """
 
     returncode: int
@@ -75,6 +80,7 @@ class Outcome:
     seconds: float
     peak_bytes: int | None = None
     errors: str = ""
+    ready: bool = False
 
     @property
     def reason(self) -> str:
@@ -145,7 +151,7 @@ def run(
             cwd=folder,
             env=_environment(folder) | dict(environment or {}),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,  # for one word alone, see `ready`
             stderr=errors if keep_errors else subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -161,13 +167,17 @@ def run(
             _kill_tree(process)
         if group.ran_out_of_memory:
             stopped = f"it used more than {limits.memory_bytes / 1e9:.1f} GB of memory"
+        with process.stdout as pipe:
+            if os.name == "posix":  # whoever survived may still hold the other end
+                os.set_blocking(pipe.fileno(), False)
+            was_ready = bool(pipe.read(1))
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
         text = errors.read().decode(errors="replace")
         peak = group.peak_bytes
     # Bubblewrap and the shell report a signal as 128 plus its number.
     code = process.returncode
     code = 128 - code if 128 < code < 160 else code
-    return Outcome(code, stopped, time.monotonic() - started, peak, text)
+    return Outcome(code, stopped, time.monotonic() - started, peak, text, was_ready)
 
 
 def _ended(process: subprocess.Popen, seconds: float) -> bool:
@@ -326,7 +336,18 @@ def become(user: int) -> None:
     os.setuid(user)
 
 
+def ready() -> None:
+    """Tell the parent that all is in place, in a way that nothing which runs later can take back."""
+    pipe = os.environ.pop("COURSE_READY", "")
+    if pipe:
+        os.write(int(pipe), b"!")
+        os.close(int(pipe))
+
+
 if __name__ == "__main__":
+    # What is printed goes nowhere; the pipe behind it is kept for `ready`.
+    os.environ["COURSE_READY"] = str(os.dup(1))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _, _start, _module, *_arguments = sys.argv
     _limits, _user, _alone = json.loads(_start)
     limit_this_process(Limits(**_limits), alone=_alone)

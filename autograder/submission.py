@@ -290,8 +290,9 @@ def grade(
             nbformat.writes(notebook), checks, folder, seeds=[seed], on_tick=on_tick, limits=limits
         )
         evidence = rehearsal.evidence_folder(folder / "evidence" / GRADED, [seed], seed)
-        if any(map(os.path.islink, (folder / "evidence", evidence.parent, evidence))):
-            evidence = folder / "none"  # a link that leads elsewhere is no evidence
+        links = map(os.path.islink, (folder / "evidence", evidence.parent, evidence))
+        if any(links) or not os.path.isdir(evidence):
+            evidence = folder / "none"  # what leads elsewhere or cannot be reached is no evidence
         verdicts = judge_folder(
             path_of_source.with_name("checks.py"),
             list(checks.values()),

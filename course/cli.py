@@ -152,9 +152,18 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from autograder import grading
+    import importlib.util
+
     from course import syllabus
     from course.console import Bar
+
+    needed = ("distributed", "nbgrader")
+    if missing := [name for name in needed if not importlib.util.find_spec(name)]:
+        raise LookupError(
+            f"Grading needs {' and '.join(missing)}, which learners do not have. "
+            "`python3 -m course grade …` in the checkout installs it."
+        )
+    from autograder import grading
 
     items = grading.collect(arguments.submissions, module=arguments.module)
     course = arguments.course or syllabus.root() / "build" / "nbgrader"

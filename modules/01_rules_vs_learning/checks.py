@@ -294,7 +294,7 @@ class Recognise(Check):
         yield require.at_least(
             reached, ACCURACY_NEEDED, detail=said, weight=3,
             title="Accuracy on 12 people you never saw",
-            next="Better features help more than more training: part the two activities named here.",
+            next="Better features help more than training longer: part the two named here.",
         )  # fmt: skip
         rules = best_accuracy(speeds, names)
         yield require.at_least(
@@ -330,7 +330,7 @@ class WhichNumber(Check):
             "a": "No buyer's windows were in the training set, so no buyer will see that figure.",
             "b": "A buyer is someone the model has never met. Module 02 opens with this split.",
             "c": "A mean of a true and a flattering figure flatters half as much.",
-            "d": "The model has seen those answers. That says what it remembers, not what it knows.",
+            "d": "The model has seen those answers: that tests its memory, not its knowledge.",
         },
     )
 

@@ -23,6 +23,7 @@ from tests.attacks.firing_range import (  # noqa: E402
 )
 from tests.autograder.conftest import TOY, TOY_CHECKS, write_module  # noqa: E402
 
+
 @pytest.fixture(scope="session")
 def small_course(tmp_path_factory):
     """A checkout with the toy, the field and the zoo; the path of each one's source by slug."""

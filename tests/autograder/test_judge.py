@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder import Finding, Verdict, evidence, judge, notebook
+from autograder.sandbox import SandboxError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Pipes and links of POSIX.")
 
@@ -107,12 +108,10 @@ def test_a_judge_that_raises_is_a_finding(kinds, kinds_path, give):
     assert "could not read this answer (ZeroDivisionError: odd)" in sentence(found["fragile"])
 
 
-def test_checks_that_cannot_be_imported_are_a_finding_for_each(kinds, tmp_path, give):
+def test_a_judge_that_cannot_start_is_our_fault_and_no_verdict(kinds, tmp_path, give):
     (tmp_path / "checks.py").write_text("import no_such_package\n", "utf-8")
-    chosen = [kinds["anything"], kinds["word"]]
-    found = judge.judge_folder(tmp_path / "checks.py", chosen, give(anything=42), seed=0)
-    for verdict in found.values():
-        assert "No module named 'no_such_package'" in sentence(verdict)
+    with pytest.raises(SandboxError, match="No module named 'no_such_package'"):
+        judge.judge_folder(tmp_path / "checks.py", [kinds["word"]], give(anything=42), seed=0)
 
 
 def test_an_interrupt_ends_the_judge(kinds, kinds_path, give):

@@ -6,10 +6,10 @@ import os
 import pytest
 
 from autograder import build, cells, rehearsal
-from autograder.sandbox import Limits, Outcome
+from autograder.sandbox import Limits, Outcome, SandboxError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Pipes and links of POSIX.")
-DONE = Outcome(0, "", 1.0)
+DONE = Outcome(0, "", 1.0, ready=True)
 CELLS = [{"source": "x = 1"}, {"source": ["def f():\n", "    return 1\n"]}]
 
 
@@ -119,7 +119,7 @@ def test_a_run_that_is_killed_is_said_calmly(run):
 
 def test_a_learner_may_break_the_log_but_not_the_grader(run):
     (problem,) = run("import os, sys", "log = sys.argv[2]", "os.unlink(log)", "os.mkdir(log)")
-    assert problem.startswith("The notebook could not be run: it ended with exit code 0")
+    assert problem.startswith("The notebook did not run to its end: it ended with exit code 0")
 
 
 def test_what_a_learner_prints_is_not_repeated(run):
@@ -149,17 +149,21 @@ def test_a_cell_that_raised_is_named_by_its_first_line(read):
     assert problems == ["Cell 2, 'def f():', raised ValueError: odd."]
 
 
-def test_a_run_that_died_at_its_start_repeats_the_last_word(read):
+def test_a_run_that_died_before_its_first_cell_is_our_fault_and_repeats_the_last_word(read):
     said = "Traceback…\n  line\nModuleNotFoundError: No module named 'x'\n"
     outcome = Outcome(1, "", 0.1, None, said)
-    assert read(outcome=outcome) == [
-        "The notebook could not be run: it ended with exit code 1 "
-        "(ModuleNotFoundError: No module named 'x')."
+    with pytest.raises(SandboxError, match=r"exit code 1 \(ModuleNotFoundError: No module named"):
+        read(outcome=outcome)
+
+
+def test_a_log_that_was_emptied_by_a_run_that_left_in_peace_is_not(read):
+    assert read(outcome=Outcome(0, "", 0.1, ready=True)) == [
+        "The notebook did not run to its end: it ended with exit code 0."
     ]
 
 
 def test_a_run_out_of_time_is_said_even_where_the_log_claims_its_end(read):
-    (problem,) = read(START, END, outcome=Outcome(-9, "it ran long", 5.0))
+    (problem,) = read(START, END, outcome=Outcome(-9, "it ran long", 5.0, ready=True))
     assert problem == "The notebook did not run to its end: it ran long."
 
 
@@ -192,11 +196,11 @@ def test_a_flood_of_lines_is_cut(read):
 def test_a_log_that_is_no_file_does_not_hang(tmp_path):
     path = tmp_path / "log.jsonl"
     os.mkfifo(path)
-    assert "could not be run" in rehearsal.read_log(path, DONE, CELLS).ending
+    assert "did not run to its end" in rehearsal.read_log(path, DONE, CELLS).ending
     path.unlink()
     path.symlink_to("/dev/zero")
-    assert "could not be run" in rehearsal.read_log(path, DONE, CELLS).ending
+    assert "did not run to its end" in rehearsal.read_log(path, DONE, CELLS).ending
     path.unlink()
     path.touch()
     os.truncate(path, 1 << 40)
-    assert "could not be run" in rehearsal.read_log(path, DONE, CELLS).ending
+    assert "did not run to its end" in rehearsal.read_log(path, DONE, CELLS).ending
