@@ -10,11 +10,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from autograder.cells import Cell, GrammarError, Source, read, with_solution, without_solution
 from autograder.check import Check
 from autograder.notebook import load_checks
+from autograder.quick_nbformat import nbformat
 from course import syllabus
 
 VIEWS = ("learner", "solution", "nbgrader", "rehearsal")

@@ -260,8 +260,8 @@ def grade_bytes(
     dict
         The record of this submission, plain JSON: student, module, file, digest, key, status
         (``graded``, ``stopped``, ``unreadable``, ``unknown module``, ``not graded``; `grade_all`
-        adds ``failed``), reason, isolation, seconds, peak_bytes, notes, and a verdict for each check with its title, score
-        and findings. It holds no hidden inputs.
+        adds ``failed``), reason, isolation, seconds, peak_bytes, notes, and a verdict for each
+        check with its title, score and findings. It holds no hidden inputs.
     """
     started = time.monotonic()
     record: dict[str, Any] = {

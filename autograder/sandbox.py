@@ -337,7 +337,7 @@ def become(user: int) -> None:
 
 
 def ready() -> None:
-    """Tell the parent that all is in place, in a way that nothing which runs later can take back."""
+    """Tell the parent that all is in place; nothing that runs later can take it back."""
     pipe = os.environ.pop("COURSE_READY", "")
     if pipe:
         os.write(int(pipe), b"!")

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from autograder import build, rehearsal, sandbox
 from autograder.cells import headline, read
 from autograder.check import Check, Verdict
 from autograder.evidence import NO_EVIDENCE
 from autograder.judge import judge_folder
+from autograder.quick_nbformat import nbformat
 from course import syllabus
 
 #: Largest notebook that is opened; ours are under 100 kB, outputs of a learner's run add to it.

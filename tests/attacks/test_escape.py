@@ -186,14 +186,9 @@ def test_its_folders_cannot_be_replaced_by_links(spy, the_range):
         "            saw.append(name)",
         "        except OSError:",
         "            pass",
-        "link = os.path.join(up, 'log', 'log.jsonl')",
-        "os.unlink(link)",
-        "os.symlink(treasure + '/gradebook.db', link)",
-        "saw.append(os.path.exists(link))",
-        "os.unlink(link)",
         answers=RIGHT,
     )
-    assert saw == [False]
+    assert saw == []
 
 
 def test_a_log_that_became_a_link_is_not_followed(attack, the_range):
@@ -206,6 +201,7 @@ def test_a_log_that_became_a_link_is_not_followed(attack, the_range):
         )
         assert points(record) == ALL
         assert record["status"] == "stopped"
+        assert record["reason"] == "The notebook did not run to its end: it ended with exit code 0."
 
 
 # --- the machine ----------------------------------------------------------------------------------
