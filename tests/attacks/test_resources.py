@@ -45,8 +45,9 @@ EXITS = {
     "an abort": "import os; os.abort()",
     "a recursion without end": (
         "import sys; sys.setrecursionlimit(10**9)\n"
-        "class Deep:\n    __getattr__ = lambda self, name: getattr(self, name + 'x')\n"
-        "def down(n):\n    return down(n + 1) + sum(map(down, [n]))\ndown(0)"
+        "deep = []\n"
+        "for _ in range(10**6):\n    deep = [deep]\n"
+        "repr(deep)"
     ),
     "another program in its place": "import os, sys; os.execv(sys.executable, ['python', '-c', ''])",
 }
@@ -112,9 +113,9 @@ def test_a_log_that_was_wiped_is_no_fault_of_the_grader(attack, protection):
 
 
 def test_a_loop_without_end_is_stopped(strike, protection):
-    record = strike("while True:\n    pass", wall_seconds=3)
+    record = strike("while True:\n    pass", wall_seconds=2)
     assert points(record) == EARNED
-    assert "it ran longer than 3 seconds" in record["reason"]
+    assert "it ran longer than 2 seconds" in record["reason"]
     assert record["seconds"] < 15
 
 
@@ -127,7 +128,7 @@ def test_a_loop_that_catches_every_signal_is_stopped_by_its_processor_time(strik
         "    except (OSError, ValueError):\n        pass\n"
         "while True:\n    try:\n        while True:\n            pass\n"
         "    except BaseException:\n        continue",
-        cpu_seconds=2,
+        cpu_seconds=1,
     )
     assert points(record) == EARNED
     assert record["status"] == "stopped"
@@ -155,8 +156,8 @@ def test_memory_of_many_processes_together_is_limited(strike, bubblewrap, counte
     record = strike(
         "import os, time\n"
         "for _ in range(6):\n"
-        "    if os.fork() == 0:\n        block = b'x' * (100 << 20); time.sleep(10); os._exit(0)\n"
-        "time.sleep(10)",
+        "    if os.fork() == 0:\n        block = b'x' * (100 << 20); time.sleep(2); os._exit(0)\n"
+        "time.sleep(2)",
         memory_bytes=400 << 20,
     )
     assert points(record) == EARNED
@@ -239,24 +240,6 @@ def test_without_bubblewrap_a_control_group_leaves_no_survivor(strike, counted, 
     assert points(strike(SURVIVE)) == EARNED
 
 
-@linux
-def test_evidence_does_not_change_after_the_end(attack, bubblewrap):
-    """A process that waits for the judge is gone before it comes."""
-    record = attack(
-        last="import os, time\n"
-        "place = os.path.dirname(os.environ['COURSE_EVIDENCE']) + '/graded/set-0/size'\n"
-        "if os.fork() == 0:\n"
-        "    os.setsid()\n"
-        "    while True:\n"
-        "        with open(place + '/evidence.json', 'w') as file:\n            file.write('\"b\"')\n"
-        "        time.sleep(0.001)\n"
-        "time.sleep(0.2)\n"
-        "with open(place + '/evidence.json', 'w') as file:\n    file.write('\"b\"')"
-    )
-    # The letter is as good as if it had been chosen: choosing is the task.
-    assert points(record) == NONE | {"size": 1}
-
-
 # --- words and files ------------------------------------------------------------------------------
 
 FLOOD = """
@@ -294,7 +277,7 @@ FILL = {
         "    with open(f'{number}', 'wb') as file:\n        file.write(bytes(100_000))\n"
     ),
     "in the evidence": (
-        "import os\nos.chdir(os.environ['COURSE_EVIDENCE'])\n"
+        "import os\nos.chdir(os.path.dirname(os.environ['COURSE_EVIDENCE']))\n"
         "for number in range(30):\n"
         "    with open(f'{number}', 'wb') as file:\n        file.write(bytes(1_000_000))\n"
     ),

@@ -96,6 +96,7 @@ name = "mini-course"
 dependencies = {json.dumps(lines)}
 
 [project.optional-dependencies]
+grading = []
 test = ["mini-extra>=1,<2"]
 """,
             "utf-8",
