@@ -557,6 +557,7 @@ def to_csv(records: Iterable[dict[str, Any]]) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    value = " ".join(value.splitlines()).strip()
+    return "'" + value if value.startswith(("=", "+", "-", "@")) else value

@@ -26,6 +26,8 @@ from course import syllabus
 MAX_NOTEBOOK_BYTES = 20 << 20
 #: Most cells of a notebook that is opened; ours have under 100.
 MAX_CELLS = 1000
+#: Most notes that are kept about one run.
+MAX_NOTES = 50
 
 #: Where evidence of the locked cells goes, and where what other cells hand to a check goes.
 GRADED, SCRATCH = "graded", "scratch"
@@ -300,9 +302,10 @@ def grade(
             on_tick=on_tick,
         )
     ordered = tuple(_explained(verdicts[name], run) for name in checks)
-    return Graded(
-        slug, seed, ordered, (*notes, *run.problems), run.finished, run.ending, run.peak_bytes
-    )
+    notes += run.problems
+    if len(notes) > MAX_NOTES:
+        notes[MAX_NOTES:] = [f"There are {len(notes) - MAX_NOTES} more notes like these."]
+    return Graded(slug, seed, ordered, tuple(notes), run.finished, run.ending, run.peak_bytes)
 
 
 @functools.lru_cache(maxsize=16)

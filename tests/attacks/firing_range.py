@@ -216,7 +216,9 @@ class Range:
     def grade(self, item, **limits):
         """The record of one submission, and a look around."""
         with self.around():
-            record = grading.grade_bytes(item, SEED, limits=Limits(**{"wall_seconds": 60, **limits}))
+            record = grading.grade_bytes(
+                item, SEED, limits=Limits(**{"wall_seconds": 60, **limits})
+            )
         self.look_around(record)
         return record
 

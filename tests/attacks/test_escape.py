@@ -10,6 +10,7 @@ import socket
 import sys
 import sysconfig
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ from tests.attacks.firing_range import (
 pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 #: Defines ``saw``: what an attack found is told to the test by the note of its last cell.
-SAW = "import ctypes, json, os, pathlib, re, signal, socket, stat, subprocess, sys, time\nsaw = []\n"
+SAW = "import ctypes, json, os, pathlib, re, signal, socket, stat, sys\nsaw = []\n"
 TELL = "raise Exception('saw ' + json.dumps(saw))"
 
 
@@ -58,7 +59,14 @@ def backwards(text):
 def test_no_file_in_sight_holds_seed_checks_gradebook_environment_or_colleagues(spy, monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", ENVIRONMENT)
     large = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), "/usr", "/sys"}
-    secrets = [SEED, ENVIRONMENT, GRADEBOOK, COLLEAGUE, "you used the uint8 range", "BEGIN SOLUTION"]
+    secrets = [
+        SEED,
+        ENVIRONMENT,
+        GRADEBOOK,
+        COLLEAGUE,
+        "you used the uint8 range",
+        "BEGIN SOLUTION",
+    ]
     saw = spy(
         f"secrets = [{', '.join(map(backwards, secrets))}]",
         f"large = {sorted(large)!r}",
@@ -100,9 +108,9 @@ def test_checks_sources_gradebook_and_colleagues_are_not_there(spy, the_range, s
         the_range.folder / "treasure" / "gradebook.db",
         the_range.folder / "treasure" / "grader_seed",
         the_range.folder / "submitted",
-        isolation.Path.home() / ".config",
-        isolation.Path.home() / ".ssh",
-        *map(isolation.Path, ("/etc/passwd", "/etc/shadow", "/var", "/home", "/run", "/boot", "/opt")),
+        Path.home() / ".config",
+        Path.home() / ".ssh",
+        *map(Path, ("/etc/passwd", "/etc/shadow", "/var", "/home", "/run", "/boot", "/opt")),
     ]
     saw = spy(
         f"paths = {[str(path) for path in paths]!r}",
@@ -147,25 +155,26 @@ def write(path):
 
 
 def test_nothing_outside_its_folders_can_be_written(spy, the_range, small_course):
-    home = isolation.Path(isolation.__file__).parent
+    home = Path(isolation.__file__).parent
     outside = [
         home / "check.py",
         home / "new.py",
         home.parent / "course" / "__init__.py",
-        isolation.Path(sysconfig.get_path("purelib")) / "sitecustomize.py",
-        isolation.Path(sys.prefix) / "pyvenv.cfg",
-        isolation.Path("/usr/lib/attack"),
-        isolation.Path("/etc/attack"),
-        isolation.Path("/attack"),
-        isolation.Path("/dev/attack"),
-        isolation.Path("/proc/sys/kernel/core_pattern_attack"),
+        Path(sysconfig.get_path("purelib")) / "sitecustomize.py",
+        Path(sys.prefix) / "pyvenv.cfg",
+        Path("/usr/lib/attack"),
+        Path("/etc/attack"),
+        Path("/attack"),
+        Path("/dev/attack"),
+        Path("/proc/sys/kernel/core_pattern_attack"),
     ]
     saw = spy(
         WRITE,
         f"for path in {[str(path) for path in outside]!r}:",
         "    write(pathlib.Path(path))",
         "up = pathlib.Path(os.environ['COURSE_INPUTS']).parent",
-        "for path in ('notebook.ipynb', 'inputs/manifest.json', 'inputs/size/set-0/evidence.json', 'x'):",
+        "mine = ('notebook.ipynb', 'inputs/manifest.json', 'inputs/size/set-0/evidence.json', 'x')",
+        "for path in mine:",
         "    write(up / path)",
         # In memory of its own, which ends with it.
         f"write(pathlib.Path({str(small_course['toy'].with_name('checks.py'))!r}))",
@@ -224,9 +233,10 @@ def test_settings_and_devices_of_the_machine_cannot_be_touched(spy):
     """A grader that is root owns them, in a user namespace of its own too."""
     before = os.stat("/dev/null").st_mode
     saw = spy(
-        "settings = ['/proc/sys/kernel/core_pattern', '/proc/sys/vm/drop_caches',",
-        "            '/proc/sys/kernel/hostname', '/proc/sysrq-trigger', '/proc/irq/default_smp_affinity',",
-        "            '/sys/kernel/uevent_helper', '/proc/1/oom_score_adj', '/dev/mem', '/dev/kmsg']",
+        "settings = ['/proc/sys/kernel/core_pattern', '/proc/sys/vm/drop_caches', '/dev/mem',",
+        "            '/proc/sys/kernel/hostname', '/proc/sysrq-trigger', '/dev/kmsg',",
+        "            '/sys/kernel/uevent_helper', '/proc/1/oom_score_adj',",
+        "            '/proc/irq/default_smp_affinity']",
         "for path in settings:",
         "    try:",
         "        os.close(os.open(path, os.O_WRONLY))  # opened, and never written to",
@@ -350,7 +360,8 @@ def test_no_connection_leaves_the_sandbox(spy, the_range, monkeypatch):
         saw = spy(
             f"places = [(socket.AF_INET, {here!r}), (socket.AF_UNIX, {abstract!r}),",
             f"          (socket.AF_UNIX, {str(the_range.folder / 'listener')[-100:]!r}),",
-            "          (socket.AF_INET, ('192.0.2.1', 80)), (socket.AF_INET6, ('2001:db8::1', 80))]",
+            "          (socket.AF_INET, ('192.0.2.1', 80)),",
+            "          (socket.AF_INET6, ('2001:db8::1', 80))]",
             "for family, address in places:",
             "    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):",
             "        if (address[0], kind) == ('127.0.0.1', socket.SOCK_DGRAM):",

@@ -106,13 +106,18 @@ FORGERIES = {
     "nothing at all": "pass",
     "a folder": "os.mkdir('evidence.json'); os.mkdir('arrays.bin')",
     "a pipe": "os.mkfifo('evidence.json'); os.mkfifo('arrays.bin')",
-    "a pipe behind good JSON": "write([array()] * 2); os.unlink('arrays.bin'); os.mkfifo('arrays.bin')",
+    "a pipe behind good JSON": (
+        "write([array()] * 2); os.unlink('arrays.bin'); os.mkfifo('arrays.bin')"
+    ),
     "a socket": "socket.socket(socket.AF_UNIX).bind('evidence.json')",
-    "a link to zeros": "write([array()] * 2); os.unlink('arrays.bin'); os.symlink('/dev/zero', 'arrays.bin')",
+    "a link to zeros": (
+        "write([array()] * 2); os.unlink('arrays.bin'); os.symlink('/dev/zero', 'arrays.bin')"
+    ),
     "a link to itself": "os.symlink('evidence.json', 'evidence.json')",
     "a link to good evidence": "os.symlink(GRADED / 'place01' / 'evidence.json', 'evidence.json')",
     "links to the judge's files": (
-        "os.symlink('/proc/self/environ', 'evidence.json'); os.symlink('/proc/self/mem', 'arrays.bin')"
+        "os.symlink('/proc/self/environ', 'evidence.json')\n"
+        "os.symlink('/proc/self/mem', 'arrays.bin')"
     ),
     "a linked folder": (
         "os.chdir('..'); shutil.rmtree('place{number:02d}')\n"
@@ -176,7 +181,9 @@ def test_forged_evidence_earns_what_right_outputs_earn_and_no_more(the_range, sm
 
 def test_evidence_of_the_public_inputs_earns_nothing(the_range, small_course):
     checks = build.checks_of(cells.read(small_course["field"]))
-    public = [[2 * values.tolist()[0] for values, in check.draw(0).calls] for check in checks.values()]
+    public = [
+        [2 * values.tolist()[0] for (values,) in check.draw(0).calls] for check in checks.values()
+    ]
     record = the_range.hand_in(
         notebook(small_course["field"]),
         code(TOOLS.format(pickle=b"", npy=b"")),

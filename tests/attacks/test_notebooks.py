@@ -200,7 +200,9 @@ def test_a_notebook_of_200_megabytes_is_not_read(the_range):
 
 
 @posix
-@pytest.mark.parametrize("kind", ["link to a notebook", "link to the seed", "pipe", "socket", "loop"])
+@pytest.mark.parametrize(
+    "kind", ["link to a notebook", "link to the seed", "pipe", "socket", "loop"]
+)
 def test_what_is_no_regular_file_is_not_opened(the_range, monkeypatch, kind):
     folder = the_range.folder / "submitted" / "eve"
     folder.mkdir()
