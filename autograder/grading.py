@@ -409,7 +409,7 @@ def _in_parallel(
                 n_workers=workers or os.cpu_count() or 1,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: no warning about 8787
                 silence_logs=50,
             )
             stack.enter_context(cluster)

@@ -105,7 +105,7 @@ def test_an_attack_costs_no_honest_learner_anything(the_range, blank, solved, bu
     """A class of six on two workers; three of them attack the others."""
     attacks = {
         "eve": "import os, signal\nos.kill(-1, signal.SIGKILL)\nos.kill(0, signal.SIGKILL)",
-        "mallory": "import os\nwhile True:\n    os.write(2, b'x' * 10**6)",
+        "mallory": "import os\nos.write(2, b'x' * (50 << 20))\nos.abort()",
         "trudy": (
             "import glob, os, shutil\n"
             "for path in glob.glob('/tmp/*') + glob.glob('/dev/shm/*'):\n"
