@@ -16,6 +16,7 @@ import secrets
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -145,13 +146,14 @@ def run(
     with (
         isolation.group(memory_bytes=limits.memory_bytes, processes=limits.processes) as group,
         tempfile.TemporaryFile() as errors,
+        _one_word() as (stdout, said_ready),
     ):
         process = subprocess.Popen(
             group.enter(confined),
             cwd=folder,
             env=_environment(folder) | dict(environment or {}),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,  # for one word alone, see `ready`
+            stdout=stdout,
             stderr=errors if keep_errors else subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -167,10 +169,7 @@ def run(
             _kill_tree(process)
         if group.ran_out_of_memory:
             stopped = f"it used more than {limits.memory_bytes / 1e9:.1f} GB of memory"
-        with process.stdout as pipe:
-            if os.name == "posix":  # whoever survived may still hold the other end
-                os.set_blocking(pipe.fileno(), False)
-            was_ready = bool(pipe.read(1))
+        was_ready = said_ready()
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
         text = errors.read().decode(errors="replace")
         peak = group.peak_bytes
@@ -178,6 +177,26 @@ def run(
     code = process.returncode
     code = 128 - code if 128 < code < 160 else code
     return Outcome(code, stopped, time.monotonic() - started, peak, text, was_ready)
+
+
+@contextlib.contextmanager
+def _one_word() -> Iterator[tuple[int, Callable[[], bool]]]:
+    """A child's stdout, and whether it called `ready`, for which alone that is there."""
+    if os.name != "posix":
+        yield subprocess.DEVNULL, lambda: True
+        return
+    # Not a pipe: through /proc a learner's code could read the word back out of it.
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+
+        def said() -> bool:
+            try:
+                return bool(ours.recv(1))
+            except BlockingIOError:
+                return False
+
+        yield theirs.fileno(), said
 
 
 def _ended(process: subprocess.Popen, seconds: float) -> bool:
@@ -338,14 +357,14 @@ def become(user: int) -> None:
 
 def ready() -> None:
     """Tell the parent that all is in place; nothing that runs later can take it back."""
-    pipe = os.environ.pop("COURSE_READY", "")
-    if pipe:
-        os.write(int(pipe), b"!")
-        os.close(int(pipe))
+    stdout = os.environ.pop("COURSE_READY", "")
+    if stdout:
+        os.write(int(stdout), b"!")
+        os.close(int(stdout))
 
 
 if __name__ == "__main__":
-    # What is printed goes nowhere; the pipe behind it is kept for `ready`.
+    # What is printed goes nowhere; the real stdout is kept for `ready`.
     os.environ["COURSE_READY"] = str(os.dup(1))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _, _start, _module, *_arguments = sys.argv

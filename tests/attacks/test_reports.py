@@ -104,7 +104,13 @@ def workers(count):
 def test_an_attack_costs_no_honest_learner_anything(the_range, blank, solved, bubblewrap):
     """A class of six on two workers; three of them attack the others."""
     attacks = {
-        "eve": "import os, signal\nos.kill(-1, signal.SIGKILL)\nos.kill(0, signal.SIGKILL)",
+        # With nobody else in its namespace, the first of them raises.
+        "eve": (
+            "import contextlib, os, signal\n"
+            "with contextlib.suppress(ProcessLookupError):\n"
+            "    os.kill(-1, signal.SIGKILL)\n"
+            "os.kill(0, signal.SIGKILL)"
+        ),
         "mallory": "import os\nos.write(2, b'x' * (50 << 20))\nos.abort()",
         "trudy": (
             "import glob, os, shutil\n"
@@ -129,7 +135,8 @@ def test_an_attack_costs_no_honest_learner_anything(the_range, blank, solved, bu
     for name, record in by_name.items():
         the_range.look_around(record)
         if name in attacks:
-            assert points(record) == NONE | {"zero_point": 3}
+            # Trudy's sweep takes her own evidence with it, and nobody else's.
+            assert points(record) == NONE | ({} if name == "trudy" else {"zero_point": 3})
             assert record["status"] == "stopped"
         else:
             assert points(record) == ALL

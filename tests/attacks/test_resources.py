@@ -102,9 +102,19 @@ def test_a_forged_end_in_the_log_gives_no_points(attack, protection):
     assert "\x1b" not in notes(record)
 
 
-def test_a_log_that_was_wiped_is_no_fault_of_the_grader(attack, protection):
-    wipe = "import os; os.unlink(os.path.dirname(os.environ['COURSE_INPUTS']) + '/log/log.jsonl')"
-    record = attack(last=wipe + "; os._exit(1)", answers=RIGHT)
+def test_a_start_that_is_wiped_out_is_no_fault_of_the_grader(attack, protection):
+    """Else whoever expects a bad grade could have none: a run that never began gets no zero."""
+    record = attack(
+        last="import glob, os\n"
+        "os.unlink(os.path.dirname(os.environ['COURSE_INPUTS']) + '/log/log.jsonl')\n"
+        "for path in glob.glob('/proc/[0-9]/fd/*') + glob.glob('/proc/self/fd/*'):\n"
+        "    try:\n"
+        "        os.read(os.open(path, os.O_RDWR | os.O_NONBLOCK), 100)\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "os._exit(1)",
+        answers=RIGHT,
+    )
     assert points(record) == ALL
     assert record["status"] == "stopped"
 
