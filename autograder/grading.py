@@ -6,6 +6,7 @@ it anywhere and again; results are files, so an interrupted run goes on where it
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import csv
 import hashlib
@@ -14,6 +15,7 @@ import json
 import os
 import stat
 import tempfile
+import threading
 import time
 import unicodedata
 import zipfile
@@ -26,6 +28,7 @@ from autograder import isolation, sandbox, submission
 from autograder.card import points
 from autograder.check import Verdict, refusal
 from autograder.evidence import Raised, describe, printable
+from autograder.judge import Court
 from autograder.seed import secret_seed
 from autograder.submission import MAX_NOTEBOOK_BYTES, SubmissionError
 from course import __version__, syllabus
@@ -245,7 +248,11 @@ def _one_each(items: list[Submission]) -> list[Submission]:
 
 
 def grade_bytes(
-    item: Submission, seed: int, *, limits: sandbox.Limits | None = None
+    item: Submission,
+    seed: int,
+    *,
+    limits: sandbox.Limits | None = None,
+    court: Court | None = None,
 ) -> dict[str, Any]:
     """Grade one submission: pure, so that it may run on any worker and any number of times.
 
@@ -253,7 +260,7 @@ def grade_bytes(
     ----------
     item : from `collect`.
     seed : the grader's secret seed.
-    limits : of the run; see `autograder.submission.grade`.
+    limits, court : see `autograder.submission.grade`.
 
     Returns
     -------
@@ -282,7 +289,9 @@ def grade_bytes(
             path = Path(folder, "submission.ipynb")
             path.write_bytes(item.data)
             try:
-                graded = submission.grade(path, module=item.module, seed=seed, limits=limits)
+                graded = submission.grade(
+                    path, module=item.module, seed=seed, limits=limits, court=court
+                )
             except SubmissionError as error:
                 record |= {"status": "unreadable", "reason": str(error)}
             else:
@@ -416,12 +425,25 @@ def _in_parallel(
             scheduler = cluster.scheduler_address
         client = stack.enter_context(Client(scheduler))
         futures = {
-            client.submit(grade_bytes, item, seed, key=f"grade-{name}", pure=False, retries=3): name
+            client.submit(_grade_one, item, seed, key=f"grade-{name}", pure=False, retries=3): name
             for name, item in waiting.items()
         }
         for future in as_completed(list(futures)):
             yield futures[future], future.exception() or future.result()
             future.release()
+
+
+def _grade_one(item: Submission, seed: int) -> dict[str, Any]:
+    """`grade_bytes` in a worker, with a judge that stays as long as the worker's thread."""
+    if not Court.possible():
+        return grade_bytes(item, seed)
+    if not hasattr(_worker, "court"):
+        _worker.court = Court()
+        atexit.register(_worker.court.close)
+    return grade_bytes(item, seed, court=_worker.court)
+
+
+_worker = threading.local()
 
 
 def _save(results: Path, record: dict[str, Any]) -> dict[str, Any]:

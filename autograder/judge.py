@@ -2,12 +2,14 @@
 
 ``python -m autograder.judge SPEC`` reads a JSON file that names the module's ``checks.py``, the
 checks, the seed, the evidence folder and the file for verdicts, and appends one verdict a line.
+With ``--stay CHECKS`` it answers many such records, for a class.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -30,6 +32,7 @@ def judge_folder(
     *,
     seed: int,
     on_tick: Callable[[], None] | None = None,
+    court: Court | None = None,
 ) -> dict[str, Verdict]:
     """Verdicts for the evidence in ``folder``, by check name; every check gets one.
 
@@ -39,6 +42,8 @@ def judge_folder(
     checks : which of its checks to judge.
     folder : evidence, one sub-folder a check.
     seed : the seed that the inputs of this evidence were drawn from.
+    on_tick : called about five times a second while waiting.
+    court : a judge that stays, for a class; else each call starts its own.
 
     Notes
     -----
@@ -50,43 +55,150 @@ def judge_folder(
     sandbox.SandboxError
         When a child ended before it looked at any evidence.
     """
+    # A model can take its judge over; nobody else is judged in the same process or box.
+    plain = [check for check in checks if not check.evidence.isolated]
+    verdicts: dict[str, Verdict] = {}
+    if court is not None and plain:
+        folder = court.admit(folder)
+        verdicts = _all_judged(
+            plain, lambda waiting: court.judge(checks_path, waiting, folder, seed, on_tick)
+        )
+        checks = [check for check in checks if check.evidence.isolated]
+    return verdicts | _all_judged(
+        checks, lambda waiting: _in_a_child(checks_path, waiting, folder, seed, on_tick)
+    )
+
+
+#: Judges what it is given; returns verdicts and how the judging process ended.
+_Judging = Callable[[list[Check]], tuple[dict[str, Verdict], sandbox.Outcome]]
+
+
+def _all_judged(checks: Sequence[Check], judging: _Judging) -> dict[str, Verdict]:
+    """A verdict for each check, from as many judging processes as it takes."""
     verdicts: dict[str, Verdict] = {}
     waiting = list(checks)
-    with tempfile.TemporaryDirectory(prefix="course-judge-") as scratch:
-        while waiting:
-            seconds = START_SECONDS + sum(check.seconds for check in waiting)
-            spec, out = Path(scratch, "spec.json"), Path(scratch, "verdicts.jsonl")
-            out.unlink(missing_ok=True)
-            record = {
-                "checks": str(checks_path.resolve()),
-                "names": [check.name for check in waiting],
-                "seed": seed,
-                "folder": str(folder.resolve()),
-                "out": str(out),
-            }
-            spec.write_text(json.dumps(record), "utf-8")
-            outcome = sandbox.run(
-                "autograder.judge",
-                [str(spec)],
-                folder=Path(scratch),
-                limits=sandbox.Limits(wall_seconds=seconds),
-                readable=[checks_path.resolve(), folder],
-                keep_errors=True,
-                on_tick=on_tick,
-            )
-            if not outcome.ready:
-                last = outcome.errors.strip().splitlines()[-1:] or [""]
-                raise sandbox.SandboxError(
-                    f"The judge could not start: {outcome.reason}. {last[0][:200]}"
-                )
-            verdicts |= _read(out, waiting)
-            left = [check for check in waiting if check.name not in verdicts]
-            if len(left) == len(waiting) or outcome.returncode:
-                failed, left = left[:1], left[1:]
-                for check in failed:
-                    verdicts[check.name] = _crashed(check, outcome)
-            waiting = left
+    while waiting:
+        found, outcome = judging(waiting)
+        verdicts |= found
+        left = [check for check in waiting if check.name not in verdicts]
+        if len(left) == len(waiting) or outcome.returncode:
+            failed, left = left[:1], left[1:]
+            for check in failed:
+                verdicts[check.name] = _crashed(check, outcome)
+        waiting = left
     return verdicts
+
+
+def _question(
+    checks_path: Path, checks: Sequence[Check], folder: Path, seed: int, out: Path
+) -> dict[str, Any]:
+    out.unlink(missing_ok=True)
+    return {
+        "checks": str(checks_path.resolve()),
+        "names": [check.name for check in checks],
+        "seed": seed,
+        "folder": str(folder.resolve()),
+        "out": str(out),
+    }
+
+
+def _in_a_child(
+    checks_path: Path,
+    checks: list[Check],
+    folder: Path,
+    seed: int,
+    on_tick: Callable[[], None] | None,
+) -> tuple[dict[str, Verdict], sandbox.Outcome]:
+    seconds = START_SECONDS + sum(check.seconds for check in checks)
+    with tempfile.TemporaryDirectory(prefix="course-judge-") as scratch:
+        spec, out = Path(scratch, "spec.json"), Path(scratch, "verdicts.jsonl")
+        spec.write_text(json.dumps(_question(checks_path, checks, folder, seed, out)), "utf-8")
+        outcome = sandbox.run(
+            "autograder.judge",
+            [str(spec)],
+            folder=Path(scratch),
+            limits=sandbox.Limits(wall_seconds=seconds),
+            readable=[checks_path.resolve(), folder],
+            keep_errors=True,
+            on_tick=on_tick,
+        )
+        if not outcome.ready:
+            last = outcome.errors.strip().splitlines()[-1:] or [""]
+            raise sandbox.SandboxError(
+                f"The judge could not start: {outcome.reason}. {last[0][:200]}"
+            )
+        return _read(out, checks), outcome
+
+
+class Court:
+    """A judge that stays for a whole class, so that Python is not started for each submission.
+
+    It judges plain evidence only, each submission's in a fork of its own. Linux only: elsewhere
+    forking a process that has threads is not safe.
+    """
+
+    def __init__(self) -> None:
+        self._resident: sandbox.Resident | None = None
+        self._checks_path: Path | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="course-court-")).resolve()
+        self._desk = self._folder / "desk"
+        self._desk.mkdir()
+        self._out = self._folder / "out"
+        self._out.mkdir()
+
+    @staticmethod
+    def possible() -> bool:
+        """Whether this system can have one."""
+        return sys.platform == "linux"
+
+    def admit(self, folder: Path) -> Path:
+        """Bring the evidence of one submission where the judge can read it; the last one goes."""
+        for earlier in self._desk.iterdir():
+            sandbox.remove(earlier)
+        place = self._desk / "evidence"
+        if not folder.is_dir():
+            return place
+        shutil.move(folder, place)
+        sandbox.give(place)
+        return place
+
+    def judge(
+        self,
+        checks_path: Path,
+        checks: list[Check],
+        folder: Path,
+        seed: int,
+        on_tick: Callable[[], None] | None,
+    ) -> tuple[dict[str, Verdict], sandbox.Outcome]:
+        """Verdicts on what `admit` brought, and how the judging process ended."""
+        if self._resident is None or not self._resident.alive or self._checks_path != checks_path:
+            self._dismiss()
+            self._checks_path = checks_path
+            self._resident = sandbox.Resident(
+                "autograder.judge",
+                ["--stay", str(checks_path.resolve())],
+                folder=self._out,
+                limits=sandbox.Limits(),
+                readable=[checks_path.resolve(), self._desk],
+                seconds=START_SECONDS,
+            )
+        out = self._out / "verdicts.jsonl"
+        outcome = self._resident.ask(
+            _question(checks_path, checks, folder, seed, out),
+            seconds=sum(check.seconds for check in checks),
+            on_tick=on_tick,
+        )
+        return _read(out, checks), outcome
+
+    def _dismiss(self) -> None:
+        if self._resident is not None:
+            self._resident.close()
+        self._resident = None
+
+    def close(self) -> None:
+        """End the judge and remove its folder."""
+        self._dismiss()
+        sandbox.remove(self._folder)
 
 
 def judge_here(checks: Sequence[Check], folder: Path, *, seed: int) -> dict[str, Verdict]:
@@ -143,18 +255,26 @@ def _crashed(check: Check, outcome: sandbox.Outcome) -> Verdict:
     return Verdict(check.name, check.points, (refusal(sentence),))
 
 
-def main(spec_path: str) -> None:
+def main(*arguments: str) -> None:
     """The child's side; see the module's docstring."""
     from autograder.notebook import load_checks
 
-    spec = json.loads(Path(spec_path).read_text("utf-8"))
-    checks = load_checks(Path(spec["checks"]))
-    sandbox.ready()
-    with open(spec["out"], "a", encoding="utf-8") as out:
-        for name in spec["names"]:
-            verdict = _judge(checks[name], Path(spec["folder"]), spec["seed"])
-            out.write(json.dumps(verdict.to_json()) + "\n")
-            out.flush()
+    stays = arguments[0] == "--stay"
+    spec = {} if stays else json.loads(Path(arguments[0]).read_text("utf-8"))
+    checks = load_checks(Path(arguments[1] if stays else spec["checks"]))
+
+    def work(spec: dict[str, Any]) -> None:
+        with open(spec["out"], "a", encoding="utf-8") as out:
+            for name in spec["names"]:
+                verdict = _judge(checks[name], Path(spec["folder"]), spec["seed"])
+                out.write(json.dumps(verdict.to_json()) + "\n")
+                out.flush()
+
+    if stays:
+        sandbox.answer(work)
+    else:
+        sandbox.ready()
+        work(spec)
 
 
 if __name__ == "__main__":

@@ -22,14 +22,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from autograder import isolation
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
               "CONDA_PREFIX", "PYTHONPATH", "MPLCONFIGDIR", "LD_LIBRARY_PATH")  # fmt: skip
 
+
+_ENDED = "it ended"
 
 #: A run is stopped when its disk has no more than this left.
 _SPARE_BYTES = 64 << 20
@@ -132,31 +135,15 @@ def run(
         However it ended. ``KeyboardInterrupt`` and any error of ``on_tick`` kill the child first.
     """
     places = [folder, *writable]
-    user = isolation.user()
-    if user is not None:
-        for place in (*places, *(path for path in readable if path.is_dir())):
-            os.chown(place, user, 0)
-            os.chmod(place, 0o750)  # bubblewrap enters it as a root without root's rights
-    start = json.dumps([asdict(limits), user, isolation.counts_processes()])
-    command = [sys.executable, "-P", "-m", "autograder.sandbox", start, module]
-    confined = isolation.wrap(
-        [*command, *arguments], writable=places, readable=readable, folder=folder
-    )
     started = time.monotonic()
     with (
-        isolation.group(memory_bytes=limits.memory_bytes, processes=limits.processes) as group,
         tempfile.TemporaryFile() as errors,
-        _one_word() as (stdout, said_ready),
-    ):
-        process = subprocess.Popen(
-            group.enter(confined),
-            cwd=folder,
-            env=_environment(folder) | dict(environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=errors if keep_errors else subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        _socket() as (ours, stdout),
+        _child(
+            [module, *arguments], places, readable, limits, environment or {}, stdout,
+            errors if keep_errors else subprocess.DEVNULL,
+        ) as (process, group),
+    ):  # fmt: skip
         stopped = ""
         try:
             while not stopped and process.poll() is None:
@@ -168,35 +155,184 @@ def run(
         finally:
             _kill_tree(process)
         if group.ran_out_of_memory:
-            stopped = f"it used more than {limits.memory_bytes / 1e9:.1f} GB of memory"
-        was_ready = said_ready()
+            stopped = _out_of_memory(limits)
+        was_ready = ours is None or bool(_received(ours))
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
         text = errors.read().decode(errors="replace")
         peak = group.peak_bytes
-    # Bubblewrap and the shell report a signal as 128 plus its number.
-    code = process.returncode
-    code = 128 - code if 128 < code < 160 else code
+    code = _signal_or_code(process.returncode)
     return Outcome(code, stopped, time.monotonic() - started, peak, text, was_ready)
 
 
 @contextlib.contextmanager
-def _one_word() -> Iterator[tuple[int, Callable[[], bool]]]:
-    """A child's stdout, and whether it called `ready`, for which alone that is there."""
+def _child(
+    command: Sequence[str],
+    places: Sequence[Path],
+    readable: Sequence[Path],
+    limits: Limits,
+    environment: Mapping[str, str],
+    stdout: socket.socket | int,
+    stderr: Any,
+) -> Iterator[tuple[subprocess.Popen, isolation.Group]]:
+    """A module and its arguments started in the sandbox; killed with all it began at the end."""
+    user = isolation.user()
+    for place in (*places, *(path for path in readable if path.is_dir())):
+        give(place)
+    start = json.dumps([asdict(limits), user, isolation.counts_processes()])
+    confined = isolation.wrap(
+        [sys.executable, "-P", "-m", "autograder.sandbox", start, *command],
+        writable=places, readable=readable, folder=places[0],
+    )  # fmt: skip
+    with isolation.group(memory_bytes=limits.memory_bytes, processes=limits.processes) as group:
+        process = subprocess.Popen(
+            group.enter(confined),
+            cwd=places[0],
+            env=_environment(places[0]) | dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            yield process, group
+        finally:
+            _kill_tree(process)
+
+
+def give(folder: Path) -> None:
+    """Let a child enter a folder, where it runs as somebody else."""
+    user = isolation.user()
+    if user is not None:
+        os.chown(folder, user, 0)
+        os.chmod(folder, 0o750)  # bubblewrap enters it as a root without root's rights
+
+
+def _signal_or_code(code: int) -> int:
+    # Bubblewrap and the shell report a signal as 128 plus its number.
+    return 128 - code if 128 < code < 160 else code
+
+
+def _out_of_memory(limits: Limits) -> str:
+    return f"it used more than {limits.memory_bytes / 1e9:.1f} GB of memory"
+
+
+class Resident:
+    """A child that stays and answers one line of JSON with another, in the same sandbox as `run`.
+
+    Starting Python and its packages takes longer than most questions do. The child forks for each
+    question (see `answer`), so that nothing is carried from one to the next.
+
+    Parameters
+    ----------
+    module, arguments, folder, readable : as in `run`.
+    limits : of each question, but for wall time, which `ask` gives.
+    seconds : that it may take until it is ready.
+
+    Raises
+    ------
+    SandboxError
+        When it does not come as far as `answer`.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        limits: Limits,
+        readable: Sequence[Path],
+        seconds: float,
+    ) -> None:
+        self._limits, self._places = limits, [folder]
+        with contextlib.ExitStack() as stack:
+            self._socket, theirs = stack.enter_context(_socket())
+            self._process, self._group = stack.enter_context(
+                _child(
+                    [module, *arguments], self._places, readable, limits, {}, theirs,
+                    subprocess.DEVNULL,
+                )
+            )  # fmt: skip
+            theirs.close()  # or its end would go unnoticed
+            outcome = self._wait(seconds)
+            if not outcome.ready:
+                raise SandboxError(f"{module} could not start: {outcome.reason}.")
+            self._stack = stack.pop_all()
+
+    def ask(
+        self, question: Any, *, seconds: float, on_tick: Callable[[], None] | None = None
+    ) -> Outcome:
+        """How the child's answer to one question ended; after a wall limit or a death it is gone.
+
+        Parameters
+        ----------
+        question : plain JSON.
+        seconds : wall time that it may take.
+        on_tick : called about five times a second while waiting.
+        """
+        try:
+            self._socket.sendall(json.dumps(question).encode() + b"\n")
+        except OSError:
+            self._process.wait()
+            return Outcome(_signal_or_code(self._process.returncode), "", 0.0)
+        try:
+            return self._wait(seconds, on_tick)
+        except BaseException:  # Ctrl-C; its answer must not be taken for that to the next question
+            _kill_tree(self._process)
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Kill it with all it began."""
+        self._stack.close()
+
+    def _wait(self, seconds: float, on_tick: Callable[[], None] | None = None) -> Outcome:
+        started, said, stopped = time.monotonic(), b"", ""
+        while not said.endswith(b"\n") and not stopped:
+            if select.select([self._socket], [], [], 0.2)[0]:
+                part = _received(self._socket)
+                if not part:
+                    stopped = _ENDED
+                said += part
+            else:
+                passed = time.monotonic() - started
+                stopped = _overstepped(
+                    replace(self._limits, wall_seconds=seconds), passed, self._places, 0
+                )
+                if on_tick is not None:
+                    on_tick()
+        if self._group.ran_out_of_memory:
+            stopped = _out_of_memory(self._limits)
+        code = int(said) if said.endswith(b"\n") else 1
+        if stopped:
+            _kill_tree(self._process)
+            code = _signal_or_code(self._process.returncode)
+            stopped = "" if stopped == _ENDED else stopped  # what it died of says more
+        return Outcome(code, stopped, time.monotonic() - started, ready=bool(said))
+
+
+@contextlib.contextmanager
+def _socket() -> Iterator[tuple[socket.socket | None, socket.socket | int]]:
+    """Our end of a child's stdout, and that; on it the child says that it is ready."""
     if os.name != "posix":
-        yield subprocess.DEVNULL, lambda: True
+        yield None, subprocess.DEVNULL
         return
     # Not a pipe: through /proc a learner's code could read the word back out of it.
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
+        yield ours, theirs
 
-        def said() -> bool:
-            try:
-                return bool(ours.recv(1))
-            except BlockingIOError:
-                return False
 
-        yield theirs.fileno(), said
+def _received(ours: socket.socket) -> bytes:
+    try:
+        return ours.recv(1 << 16)
+    except (BlockingIOError, ConnectionResetError):
+        return b""
 
 
 def _ended(process: subprocess.Popen, seconds: float) -> bool:
@@ -361,6 +497,25 @@ def ready() -> None:
     if stdout:
         os.write(int(stdout), b"!")
         os.close(int(stdout))
+
+
+def answer(work: Callable[[Any], None]) -> None:
+    """The child's side of a `Resident`: ``work`` on each question, in a process of its own."""
+    with socket.socket(fileno=int(os.environ.pop("COURSE_READY"))) as parent:
+        parent.sendall(b"0\n")
+        with parent.makefile("rb") as questions:
+            for question in questions:
+                process = os.fork()
+                if not process:
+                    code = 1
+                    try:
+                        parent.close()
+                        work(json.loads(question))
+                        code = 0
+                    finally:
+                        os._exit(code)
+                _, status = os.waitpid(process, 0)
+                parent.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from autograder import build, rehearsal, sandbox
 from autograder.cells import headline, read
 from autograder.check import Check, Verdict
 from autograder.evidence import NO_EVIDENCE
-from autograder.judge import judge_folder
+from autograder.judge import Court, judge_folder
 from autograder.quick_nbformat import nbformat
 from course import syllabus
 
@@ -264,6 +264,7 @@ def grade(
     seed: int | None = None,
     on_tick: Callable[[], None] | None = None,
     limits: sandbox.Limits | None = None,
+    court: Court | None = None,
 ) -> Graded:
     """Grade one notebook on hidden inputs.
 
@@ -274,6 +275,7 @@ def grade(
     seed : what hidden inputs are drawn from; a fresh one when omitted.
     on_tick : called about five times a second while cells run.
     limits : of the run; 10 minutes and 3 GiB a process by default.
+    court : a judge that stays, for a class.
 
     Raises
     ------
@@ -300,6 +302,7 @@ def grade(
             evidence,
             seed=seed,
             on_tick=on_tick,
+            court=court,
         )
     ordered = tuple(_explained(verdicts[name], run) for name in checks)
     notes += run.problems

@@ -13,6 +13,7 @@ from tests.attacks.firing_range import (  # noqa: E402
     FIELD,
     FIELD_SIZE,
     HEAD,
+    SITES,
     TASK,
     ZOO,
     ZOO_SIZE,
@@ -35,14 +36,17 @@ def small_course(tmp_path_factory):
     cages = "".join(
         TASK.format(name=f"cage{number:02d}", answer="b''") for number in range(ZOO_SIZE)
     )
-    site = TASK.format(name="site", answer="'.'")
+    sites = "".join(TASK.format(name=f"site{number:02d}", answer="'.'") for number in range(SITES))
     return {
         "toy": write_module(root, "01_toy", TOY, TOY_CHECKS),
         "field": write_module(
             root, "02_field", HEAD.format(slug="field") + places, FIELD.format(count=FIELD_SIZE)
         ),
         "zoo": write_module(
-            root, "03_zoo", HEAD.format(slug="zoo") + site + cages, ZOO.format(count=ZOO_SIZE)
+            root,
+            "03_zoo",
+            HEAD.format(slug="zoo") + cages + sites,
+            ZOO.format(cages=ZOO_SIZE, sites=SITES),
         ),
     }
 

@@ -109,21 +109,23 @@ def base():
     return Sum
 
 
-class Site(Check):
-    \"\"\"A folder with a page.\"\"\"
+def page():
+    class Site(Check):
+        evidence = Folder(max_bytes=1 << 20)
 
-    evidence = Folder(max_bytes=1 << 20)
+        def judge(self, inputs, outputs):
+            text = (outputs / "index.html").read_text("utf-8")
+            yield require.holds("hello" in text, title="Page", next="Greet.")
 
-    def judge(self, inputs, outputs):
-        text = (outputs / "index.html").read_text("utf-8")
-        yield require.holds("hello" in text, title="Page", next="Greet.")
+    return Site
 
 
-for number in range({count}):
-    name = f"Cage{{number:02d}}"
-    globals()[name] = type(name, (base(),), {{"__doc__": f"Cage {{number}}."}})
+for kind, made, count in (("Cage", base(), {cages}), ("Site", page(), {sites})):
+    for number in range(count):
+        name = f"{{kind}}{{number:02d}}"
+        globals()[name] = type(name, (made,), {{"__doc__": f"{{kind}} {{number}}."}})
 """
-FIELD_SIZE, ZOO_SIZE = 48, 26
+FIELD_SIZE, ZOO_SIZE, SITES = 48, 26, 13
 
 
 def code(text):

@@ -12,7 +12,16 @@ import zipfile
 
 import pytest
 
-from tests.attacks.firing_range import ZOO_SIZE, code, notebook, notes, place, points, why
+from tests.attacks.firing_range import (
+    SITES,
+    ZOO_SIZE,
+    code,
+    notebook,
+    notes,
+    place,
+    points,
+    why,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -52,12 +61,16 @@ NAMED = {
 }
 
 
-def zoo(small_course, *animals, page="'.'"):
-    """The zoo's notebook with one model a cage, and a page."""
+def zoo(small_course, *animals, pages=()):
+    """The zoo's notebook with one model a cage, and folders made by these lines."""
     record = notebook(small_course["zoo"])
     for number, data in enumerate(animals):
         place(record, f"task-cage{number:02d}")["source"] = f"cage{number:02d} = {data!r}"
-    place(record, "task-site")["source"] = f"site = {page}"
+    for number, text in enumerate(pages):
+        name = f"site{number:02d}"
+        place(record, f"task-{name}")["source"] = (
+            f"import os\nsite = {name!r}\nos.mkdir(site)\n{text}\n{name} = {name!r}"
+        )
     return record
 
 
@@ -148,26 +161,18 @@ def test_a_model_that_is_something_else_earns_nothing_and_runs_nothing(odd, name
     assert len(why(odd, check)) > 40
 
 
+#: What lies in the folder ``site`` that is handed in.
 FOLDERS = {
-    "a link to a page": "os.symlink('/usr/share/doc', 'site/index.html')",
-    "a pipe": "os.mkfifo('site/index.html')",
-    "a page that is a folder": "os.makedirs('site/index.html')",
-    "too many files": "[open(f'site/{n}', 'w').close() for n in range(600)]",
-    "a large file": "open('site/index.html', 'w').truncate(5 << 20)",
-    "a link to itself": "os.symlink('.', 'site/again')",
-    "folders in folders": "os.makedirs('site/' + 'a/' * 900)",
+    "nothing": "pass",
+    "a link to a page": "os.symlink('/usr/share/doc', f'{site}/index.html')",
+    "a pipe": "os.mkfifo(f'{site}/index.html')",
+    "a page that is a folder": "os.mkdir(f'{site}/index.html')",
+    "too many files": "[open(f'{site}/{n}', 'w').close() for n in range(600)]",
+    "a large file": "open(f'{site}/index.html', 'w').truncate(5 << 20)",
+    "a link to itself": "os.symlink('.', f'{site}/again')",
+    "folders in folders": "os.makedirs(f'{site}/' + 'a/' * 900)",
 }
-
-
-@pytest.mark.parametrize("text", FOLDERS.values(), ids=FOLDERS)
-def test_a_folder_that_is_no_page_earns_nothing(the_range, small_course, text):
-    page = f"None\nimport os\nos.mkdir('site')\n{text}\nsite = 'site'"
-    record = the_range.hand_in(zoo(small_course, page=page))
-    assert "raised" not in notes(record), "the attack itself must work"
-    assert points(record)["site"] == 0
-    assert len(why(record, "site")) > 40
-
-
+#: What takes the place of the folder that was handed in.
 FORGED = {
     "the folder is a link": "os.symlink('/usr/share', 'files')",
     "the page is a link": "os.mkdir('files'); os.symlink('/etc/hostname', 'files/index.html')",
@@ -176,18 +181,36 @@ FORGED = {
         "os.mkdir('files'); os.chdir('files')\n"
         "import socket; socket.socket(socket.AF_UNIX).bind('index.html')"
     ),
-    "too many files": "os.mkdir('files'); [open(f'files/{n}', 'w').close() for n in range(600)]",
+    "too many forged files": "os.mkdir('files'); [open(f'files/{n}', 'w') for n in range(600)]",
 }
 
 
-@pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
-def test_a_folder_that_is_forged_earns_nothing(the_range, small_course, text):
-    record = zoo(small_course, page="'page'; import os; os.mkdir('page')")
-    forge = (
-        "import os, shutil\n"
-        "os.chdir(os.path.dirname(os.environ['COURSE_EVIDENCE']) + '/graded/set-0')\n"
-        f"shutil.rmtree('site'); os.mkdir('site'); os.chdir('site')\n{text}"
-    )
-    graded = the_range.hand_in(record, code(forge))
-    assert "raised" not in notes(graded), "the attack itself must work"
-    assert points(graded)["site"] == 0
+@pytest.fixture(scope="module")
+def sites(make_range, small_course):
+    """The record of a submission with all of these folders."""
+    assert len(FOLDERS) + len(FORGED) == SITES
+    pages = [*FOLDERS.values(), *["pass"] * len(FORGED)]
+    forge = [
+        code(
+            "import os, shutil\n"
+            "os.chdir(os.path.dirname(os.environ['COURSE_EVIDENCE']) + '/graded/set-0')\n"
+            f"shutil.rmtree('site{number:02d}'); os.mkdir('site{number:02d}')\n"
+            f"os.chdir('site{number:02d}')\n{text}"
+        )
+        for number, text in enumerate(FORGED.values(), len(FOLDERS))
+    ]
+    record = make_range().hand_in(zoo(small_course, pages=pages), *forge)
+    assert "raised" not in notes(record), "the attacks themselves must work"
+    return record
+
+
+@pytest.mark.parametrize("name", [*FOLDERS, *FORGED])
+def test_a_folder_that_is_no_page_earns_nothing(sites, name):
+    check = f"site{[*FOLDERS, *FORGED].index(name):02d}"
+    assert points(sites)[check] == 0
+    assert len(why(sites, check)) > 40
+
+
+def test_a_folder_with_a_page_earns_its_point(the_range, small_course):
+    page = "print('hello', file=open(f'{site}/index.html', 'w'))"
+    assert points(the_range.hand_in(zoo(small_course, pages=[page])))["site00"] == 1

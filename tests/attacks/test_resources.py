@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from autograder import isolation
+from autograder import isolation, sandbox
 from tests.attacks.firing_range import ALL, NONE, RIGHT, notes, points
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Processes and limits of POSIX.")
@@ -318,6 +318,14 @@ def test_whoever_fills_the_disk_is_stopped(strike, bubblewrap, text):
     record = strike(text + "import time\ntime.sleep(10)", folder_bytes=20_000_000)
     assert points(record) == EARNED
     assert "it wrote more than" in record["reason"]
+
+
+def test_a_run_is_stopped_before_the_disk_is_full(strike, bubblewrap, monkeypatch):
+    """Files that are deleted while they are open fill it, too, and are not found by looking."""
+    monkeypatch.setattr(sandbox, "_SPARE_BYTES", 1 << 60)
+    record = strike("import time\ntime.sleep(10)")
+    assert points(record) == EARNED
+    assert "the grader's disk is full" in record["reason"]
 
 
 @linux

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,87 @@ def test_an_interrupt_ends_the_judge(kinds, kinds_path, give):
             kinds_path, [kinds["fragile"]], give(fragile="hang"), seed=0, on_tick=stop
         )
     assert threading.active_count() == before
+
+
+# --- a judge that stays -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def court():
+    made = judge.Court()
+    yield made
+    made.close()
+    assert not made._folder.exists()
+
+
+stays = pytest.mark.skipif(not judge.Court.possible(), reason="Only Linux forks safely.")
+
+
+@stays
+def test_a_judge_that_stays_gives_the_same_verdicts(kinds, kinds_path, give, court):
+    chosen = [kinds[name] for name in ("anything", "word", "arrays", "letter", "app")]
+    right = [values for values, _ in kinds["arrays"].draw(3).calls]
+    folder = give(anything=42, word="running", arrays=right, letter="b")
+    alone = judge.judge_folder(kinds_path, chosen, folder, seed=3)
+    assert judge.judge_folder(kinds_path, chosen, folder, seed=3, court=court) == alone
+    assert alone["arrays"].passed
+
+
+@stays
+def test_the_evidence_of_one_submission_is_gone_before_the_next_is_judged(
+    kinds, kinds_path, give, court
+):
+    chosen = [kinds["anything"], kinds["letter"]]
+    first = judge.judge_folder(
+        kinds_path, chosen, give(anything=42, letter="b"), seed=3, court=court
+    )
+    resident = court._resident
+    second = judge.judge_folder(kinds_path, chosen, give(letter="b"), seed=3, court=court)
+    nothing = give().with_name("none")
+    third = judge.judge_folder(kinds_path, chosen, nothing, seed=3, court=court)
+    assert [verdicts["anything"].passed for verdicts in (first, second, third)] == [
+        True, False, False
+    ]  # fmt: skip
+    assert not any(verdict.passed for verdict in third.values())
+    assert court._resident is resident, "Python was started once for all three."
+
+
+@stays
+def test_a_judge_that_stays_loses_one_check_to_each_death_too(fragile, give, court):
+    path, checks = fragile
+    folder = give(one="abort", two="fine", three="exit", four="memory", five="hang")
+    found = judge.judge_folder(path, checks, folder, seed=0, court=court)
+    assert found["two"].passed
+    assert "The process that reads your answer stopped: it aborted" in sentence(found["one"])
+    assert "it ended with exit code 3" in sentence(found["three"])
+    assert "MemoryError" in sentence(found["four"])
+    assert "it ran longer than" in sentence(found["five"])
+    again = judge.judge_folder(path, checks[:1], give(one="fine"), seed=1, court=court)
+    assert again["one"].passed
+
+
+@stays
+def test_an_interrupt_ends_a_judge_that_stays(kinds, kinds_path, give, court):
+    def stop():
+        raise KeyboardInterrupt
+
+    chosen = [kinds["fragile"]]
+    with pytest.raises(KeyboardInterrupt):
+        judge.judge_folder(
+            kinds_path, chosen, give(fragile="hang"), seed=0, on_tick=stop, court=court
+        )
+    assert not court._resident.alive
+    found = judge.judge_folder(kinds_path, chosen, give(fragile="fine"), seed=0, court=court)
+    assert found["fragile"].passed
+
+
+@stays
+def test_a_judge_that_was_killed_is_replaced(kinds, kinds_path, give, court):
+    chosen = [kinds["anything"]]
+    for answer in (42, 41, 42):
+        found = judge.judge_folder(kinds_path, chosen, give(anything=answer), seed=3, court=court)
+        assert found["anything"].passed == (answer == 42)
+        os.killpg(court._resident._process.pid, signal.SIGKILL)
 
 
 # --- what comes back from a child ---------------------------------------------------------------
