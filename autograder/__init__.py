@@ -2,7 +2,7 @@
 
 from autograder import expect, require
 from autograder.check import Check, Finding, Inputs, Verdict
-from autograder.evidence import Calls, Folder, Model, Quiz, Value
+from autograder.evidence import Calls, Folder, Model, ModelAndCalls, Quiz, Value
 from autograder.notebook import open_checks
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Folder",
     "Inputs",
     "Model",
+    "ModelAndCalls",
     "Quiz",
     "Value",
     "Verdict",

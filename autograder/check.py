@@ -14,6 +14,7 @@ from autograder.evidence import (
     Calls,
     Evidence,
     EvidenceError,
+    ModelAndCalls,
     Quiz,
     Raised,
     Value,
@@ -226,6 +227,9 @@ def _findings(check: Check, inputs: Inputs, outputs: Any) -> Iterator[Finding]:
         return
     if isinstance(check.evidence, Calls):
         outputs = _results(check.evidence, inputs, outputs)
+    elif isinstance(check.evidence, ModelAndCalls):
+        model, results = outputs
+        outputs = model, _results(check.evidence, inputs, results)
     elif isinstance(check.evidence, Value) and check.evidence.expect is not None:
         outputs = check.evidence.expect.normalise(outputs)
     yield from check.judge(inputs, outputs)
@@ -235,7 +239,7 @@ def _noun(check: Check) -> str:
     return "What your function returns" if isinstance(check.evidence, Calls) else "Your answer"
 
 
-def _results(evidence: Calls, inputs: Inputs, outputs: Any) -> list[Any]:
+def _results(evidence: Calls | ModelAndCalls, inputs: Inputs, outputs: Any) -> list[Any]:
     if not isinstance(outputs, list) or len(outputs) != len(inputs.calls):
         raise EvidenceError("The evidence does not hold one result for each call.")
     results = []

@@ -563,6 +563,34 @@ class Model(Evidence):
 
 
 @dataclass(frozen=True)
+class ModelAndCalls(Model):
+    """A model and a function of the learner's, handed in as a pair: ``(model, function)``.
+
+    For what must agree: a file and the outputs that its maker got. The judge receives a
+    `ModelFile` and the function's results on the check's inputs, as with `Calls`.
+
+    Parameters
+    ----------
+    max_bytes : largest file that is accepted.
+    returns : what type and shape each result must have, see `autograder.expect`.
+    """
+
+    returns: Any = None
+
+    def collect(self, answer: Any, calls: list[tuple] | None, folder: Path) -> None:
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise EvidenceError(
+                f"The check needs a pair, a model and a function, and got {describe(answer)}."
+            )
+        model, function = answer
+        super().collect(model, calls, folder)
+        save(folder / "outputs", Calls().observe(function, calls))
+
+    def read(self, folder: Path) -> tuple[ModelFile, Any]:
+        return super().read(folder), load(folder / "outputs")
+
+
+@dataclass(frozen=True)
 class Folder(Evidence):
     """A folder of files, such as a web app or a sketch. The judge receives its path.
 
@@ -620,4 +648,4 @@ class Folder(Evidence):
         return sorted(files)
 
 
-KINDS = {kind.__name__: kind for kind in (Calls, Value, Model, Folder, Quiz)}
+KINDS = {kind.__name__: kind for kind in (Calls, Value, Model, ModelAndCalls, Folder, Quiz)}

@@ -163,7 +163,8 @@ class BoundCheck:
         check, path = self._check, self._folder / "checks.py"
         with tempfile.TemporaryDirectory(prefix="course-evidence-") as name:
             try:
-                check.evidence.collect(answer, None, Path(name, check.name))
+                calls = list(self._inputs.calls)
+                check.evidence.collect(answer, calls, Path(name, check.name))
             except BaseException as error:
                 return evaluate(check, self._inputs, _as_evidence_error(error))
             try:

@@ -166,7 +166,11 @@ KIND_CHECKS = '''\
 import os
 import time
 
-from autograder import Calls, Check, Folder, Inputs, Model, Quiz, Value, expect, require
+import numpy as np
+
+from autograder import (
+    Calls, Check, Folder, Inputs, Model, ModelAndCalls, Quiz, Value, expect, require
+)
 
 
 class Anything(Check):
@@ -220,6 +224,21 @@ class TinyModel(Check):
         given = outputs.run(inputs.key)
         right = [row.sum(keepdims=True) for row in inputs.key]
         yield require.close(list(given), right, tolerance=1e-4, title="Sums", next="Add them.")
+
+
+class SameSums(Check):
+    """A model and what its maker got from it."""
+
+    evidence = ModelAndCalls(max_bytes=1 << 20, returns=expect.Array((1,)))
+    seconds = 30
+
+    def inputs(self, rng):
+        return Inputs([(row,) for row in rng.normal(size=(4, 2)).astype("float32")])
+
+    def judge(self, inputs, outputs):
+        model, results = outputs
+        given = model.run(np.stack([row for (row,) in inputs.calls]))
+        yield require.close(list(given), results, tolerance=1e-4, title="Sums", next="Save it.")
 
 
 class App(Check):

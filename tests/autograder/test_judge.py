@@ -378,6 +378,34 @@ def test_a_model_is_judged_in_a_child(check, tflite, capfd):
     assert capfd.readouterr().err == ""
 
 
+PAIRS = {
+    "another function": (lambda row: row[:1], "0 of 4"),
+    "a function that raises": (lambda row: 1 / 0, "ZeroDivisionError"),
+    "NaN": (lambda row: row[:1] * np.nan, "NaN"),
+    "the wrong shape": (lambda row: row, "shape"),
+    "no function": (3, "needs a function"),
+}
+
+
+def test_a_model_that_gives_what_its_maker_got_is_accepted(check, tflite):
+    assert check.same_sums((tflite, lambda row: row.sum(keepdims=True))).verdict.passed
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_model_that_gives_something_else_is_refused(check, tflite, name):
+    function, said = PAIRS[name]
+    card = check.same_sums((tflite, function))
+    assert not card.verdict.passed
+    assert said in str(card)
+
+
+@pytest.mark.parametrize("answer", [None, b"TFL3", (1, 2, 3), (None, len), ()])
+def test_what_is_no_pair_of_model_and_function_gets_a_calm_card(check, answer):
+    card = check.same_sums(answer)
+    assert not card.verdict.passed
+    assert "needs a" in str(card)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_model_gets_a_calm_card(check, tflite, share, capfd):
     card = check.tiny_model(tflite[: int(share * len(tflite))])

@@ -416,7 +416,9 @@ def test_what_is_handed_out_holds_neither_seeds_nor_keys(hand_in, tmp_path):
     hand_in("anything", 1)
     files = [path for path in (tmp_path / "inputs").rglob("*") if path.is_file()]
     manifest = json.loads((tmp_path / "inputs" / "manifest.json").read_text())
-    assert set(manifest) == {"anything", "word", "arrays", "letter", "tiny_model", "app", "fragile"}
+    assert set(manifest) == {
+        "anything", "word", "arrays", "letter", "tiny_model", "same_sums", "app", "fragile"
+    }  # fmt: skip
     assert "seed" not in json.dumps(manifest)
     assert {path.parent.name for path in files} == {"inputs", "set-0", "set-1"}
     assert evidence.load(tmp_path / "inputs" / "tiny_model" / "set-0") == []
