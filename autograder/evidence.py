@@ -15,6 +15,7 @@ import shutil
 import stat
 import zipfile
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
@@ -121,38 +122,48 @@ class ModelFile:
         """The file's content."""
         return self.path.read_bytes()
 
-    def run(self, batch: np.ndarray) -> np.ndarray:
+    def run(self, batch: np.ndarray, *, engine: str = "reference") -> np.ndarray:
         """Outputs of the model for a batch.
 
-        Call it only in a judge's child process: a hostile file can kill the process.
+        Call it only in a judge's child process: Keras opens a hostile file in this very process.
 
         Parameters
         ----------
-        batch : (N, …) array, one example a row, in the model's own input type.
+        batch : (N, …) array, one example a row: real numbers, which a quantized ``.tflite`` gets
+            quantized and answers in real numbers, or integers as its input stores them.
+        engine : on which a ``.tflite`` runs, see `course.tflite.Runner`.
 
         Returns
         -------
         (N, …) array of the first output.
+
+        Raises
+        ------
+        EvidenceError
+            When a ``.tflite`` cannot run these examples.
         """
+        batch = np.asarray(batch)
         if self.format == "keras":
-            import keras
+            return np.asarray(self._keras(batch))
+        from course.tflite import ModelError, Runner
 
-            model = keras.models.load_model(self.path, compile=False, safe_mode=True)
-            return np.asarray(model(np.asarray(batch)))
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        try:
+            with Runner(self.bytes, engine=engine, isolated=True) as runner:
+                outputs = runner.predict(batch) if batch.dtype.kind == "f" else runner(batch)
+        except ModelError as error:
+            raise EvidenceError(str(error)) from error
+        return outputs[0] if isinstance(outputs, tuple) else outputs
 
-        interpreter = Interpreter(
-            model_content=self.bytes, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-        )
-        given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        interpreter.resize_tensor_input(given["index"], (1, *batch.shape[1:]))
-        interpreter.allocate_tensors()
-        rows = []
-        for example in batch:
-            interpreter.set_tensor(given["index"], example[None].astype(given["dtype"]))
-            interpreter.invoke()
-            rows.append(interpreter.get_tensor(result["index"])[0].copy())
-        return np.stack(rows)
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of a Keras model; call it where `run` may be called."""
+        return int(self._keras.count_params())
+
+    @cached_property
+    def _keras(self) -> Any:
+        import keras
+
+        return keras.models.load_model(self.path, compile=False, safe_mode=True)
 
 
 # --- plain values and their files -------------------------------------------------------------

@@ -143,6 +143,32 @@ class Array:
         return array
 
 
+@dataclass(frozen=True)
+class Several:
+    """A tuple of answers of different kinds: ``Several(x=Array((None, 3)), y=Number())``."""
+
+    parts: dict[str, Any]
+
+    def __init__(self, **parts: Any) -> None:
+        object.__setattr__(self, "parts", parts)
+
+    @property
+    def needed(self) -> str:
+        return f"{len(self.parts)} values, {', '.join(self.parts)}"
+
+    def normalise(self, value: Any) -> list[Any]:
+        if type(value) is not list or len(value) != len(self.parts):
+            raise Unexpected(describe(value), self.needed, _return_hint(value, self.needed))
+        results = []
+        for (name, part), item in zip(self.parts.items(), value, strict=True):
+            try:
+                results.append(part.normalise(item))
+            except Unexpected as error:
+                needed = f"{name} to be {error.needed}"
+                raise Unexpected(f"{name}: {error.got}", needed, error.next) from None
+        return results
+
+
 def _return_hint(value: Any, needed: str) -> str:
     if value is None:
         return "Is the task's cell filled in and run, and does the function end with `return`?"
