@@ -6,7 +6,6 @@ it anywhere and again; results are files, so an interrupted run goes on where it
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import csv
 import hashlib
@@ -431,19 +430,30 @@ def _in_parallel(
         for future in as_completed(list(futures)):
             yield futures[future], future.exception() or future.result()
             future.release()
+        client.run(_dismiss_judges, on_error="ignore")
 
 
 def _grade_one(item: Submission, seed: int) -> dict[str, Any]:
-    """`grade_bytes` in a worker, with a judge that stays as long as the worker's thread."""
+    """`grade_bytes` in a worker, with a judge that stays until `_dismiss_judges`."""
     if not Court.possible():
         return grade_bytes(item, seed)
-    if not hasattr(_worker, "court"):
-        _worker.court = Court()
-        atexit.register(_worker.court.close)
-    return grade_bytes(item, seed, court=_worker.court)
+    thread = threading.get_ident()
+    with _locks.setdefault(thread, threading.Lock()):
+        if thread not in _courts:
+            _courts[thread] = Court()
+        return grade_bytes(item, seed, court=_courts[thread])
 
 
-_worker = threading.local()
+def _dismiss_judges() -> None:
+    for thread, lock in list(_locks.items()):
+        with lock:  # another class may be graded on the same cluster
+            if thread in _courts:
+                _courts.pop(thread).close()
+
+
+#: The judge of each thread of this worker, and what whoever uses or ends it holds meanwhile.
+_courts: dict[int, Court] = {}
+_locks: dict[int, threading.Lock] = {}
 
 
 def _save(results: Path, record: dict[str, Any]) -> dict[str, Any]:

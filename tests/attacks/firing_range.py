@@ -120,10 +120,10 @@ def page():
     return Site
 
 
-for kind, made, count in (("Cage", base(), {cages}), ("Site", page(), {sites})):
+for kind, make, count in (("Cage", base, {cages}), ("Site", page, {sites})):
     for number in range(count):
         name = f"{{kind}}{{number:02d}}"
-        globals()[name] = type(name, (made,), {{"__doc__": f"{{kind}} {{number}}."}})
+        globals()[name] = type(name, (make(),), {{"__doc__": f"{{kind}} {{number}}."}})
 """
 FIELD_SIZE, ZOO_SIZE, SITES = 48, 26, 13
 
