@@ -18,10 +18,10 @@ _HERE = Path(__file__).parent
 _NOTE = "This is a still picture. Run the cell in JupyterLab for the interactive one."
 
 
-def script(name: str) -> str:
-    """Return the browser code of the widget in `name`.js, with the shared helpers before it."""
+def script(*names: str) -> str:
+    """Return the browser code of a widget's files, in order, with the shared helpers before it."""
     return "\n".join(
-        (_HERE / file).read_text(encoding="utf-8") for file in ("_shared.js", f"{name}.js")
+        (_HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("_shared", *names)
     )
 
 

@@ -127,6 +127,42 @@ function marker(kind, cx, cy, size, attributes) {
   return shape("path", { d, ...attributes });
 }
 
+/** Little-endian float32 values that Python sent; a copy, because a view may not be aligned. */
+function floats(view) {
+  return new Float32Array(bufferOf(view));
+}
+
+/** Little-endian 16-bit values that Python sent. */
+function shorts(view) {
+  return new Int16Array(bufferOf(view));
+}
+
+function bufferOf(view) {
+  return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+}
+
+let speaker = null;
+let playing = null;
+
+/** Play 16-bit samples, and stop what was played before; resolves to whether it could be played. */
+async function playSound(samples, rate) {
+  try {
+    speaker ??= new AudioContext();
+    await speaker.resume();
+    playing?.stop();
+    const buffer = speaker.createBuffer(1, samples.length, rate);
+    buffer.copyToChannel(Float32Array.from(samples, (value) => value / 32768), 0);
+    playing = speaker.createBufferSource();
+    playing.buffer = buffer;
+    playing.connect(speaker.destination);
+    playing.start();
+    return true;
+  } catch (error) {
+    console.warn("The course could not play a sound.", error);
+    return false;
+  }
+}
+
 let idCounter = 0;
 function uniqueId(name) {
   return `on-device-${name}-${Date.now().toString(36)}-${idCounter++}`;

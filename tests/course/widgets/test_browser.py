@@ -1,22 +1,11 @@
 """The widgets in a real JupyterLab, by keyboard: it takes their keys unless it is told not to."""
 
 import contextlib
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 
-from course import syllabus
-
 pytestmark = pytest.mark.browser
 
-WAIT = 60_000
-TOKEN = "a-token-for-tests"
 CELLS = [
     """
 import types
@@ -54,100 +43,26 @@ curve.end()
 ]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A JupyterLab with one notebook, apart from the settings of this machine."""
-    folder = tmp_path_factory.mktemp("lab")
-    cells = [
-        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [],
-         "execution_count": None, "source": source.strip()}
-        for i, source in enumerate(CELLS)
-    ]  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook = {
-        "cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
-    root = folder / "root"
-    root.mkdir()
-    (root / "widgets.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "HOME": str(folder),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_CONFIG_DIR": str(folder / "config"),
-        "JUPYTER_DATA_DIR": str(folder / "data"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTER_NO_CONFIG": "1",
-        "PYTHONPATH": str(syllabus.root()),
-    }
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-        "--expose-app-in-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}",
-    ]  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=5).close()
-                break
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"JupyterLab did not start:\n{(folder / 'log').read_text()}")
-            time.sleep(0.1)
-        yield f"{url}/lab/tree/widgets.ipynb?token={TOKEN}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
 @pytest.fixture
-def page(chromium, address):
+def notebook(chromium, jupyterlab, open_notebook):
     """The notebook, run to its end, in a tab 900 pixels wide; the browser made no complaint."""
-    with contextlib.closing(chromium.new_context(viewport={"width": 900, "height": 900})) as tabs:
-        page = tabs.new_page()
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=WAIT)
-        page.wait_for_function(
-            "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
-            timeout=WAIT,
-        )
+    viewport = {"width": 900, "height": 900}
+    with (
+        jupyterlab(CELLS) as address,
+        contextlib.closing(chromium.new_context(viewport=viewport)) as context,
+    ):
+        notebook = open_notebook(context, address)
         for index in range(len(CELLS) - 1):
-            run(page, index)
-        page.wait_for_function(
-            f"document.querySelectorAll('.on-device').length === {len(CELLS) - 1}", timeout=WAIT
-        )
-        yield page
-        assert errors == []
+            notebook.run(index)
+        notebook.wait_for_widgets(len(CELLS) - 1)
+        yield notebook
+        assert notebook.errors == []
 
 
-def run(page, index):
-    """Run a cell and return the text that it printed."""
-    ran, outputs = page.evaluate(
-        """async index => {
-            const notebook = jupyterapp.shell.currentWidget.content;
-            notebook.activeCellIndex = index;
-            notebook.deselectAll();
-            const late = new Promise(resolve => setTimeout(resolve, 60000, 'not in a minute'));
-            const command = jupyterapp.commands.execute('notebook:run-cell');
-            const ran = await Promise.race([command, late]);
-            return [ran, notebook.widgets[index].model.outputs.toJSON()];
-        }""",
-        index,
-    )
-    assert ran is True, outputs
-    return "".join(part for output in outputs for part in output.get("text", ""))
-
-
-def test_every_widget_works_by_keyboard_in_jupyterlab(page):
+def test_every_widget_works_by_keyboard_in_jupyterlab(notebook):
     from playwright.sync_api import expect
 
+    page = notebook.page
     page.evaluate(
         "document.addEventListener('on-device:choice', (event) => { window.seen = event.detail; })"
     )
@@ -179,4 +94,4 @@ def test_every_widget_works_by_keyboard_in_jupyterlab(page):
 
     expect(page.locator(".on-device-learning-curve")).to_contain_text("Epoch 2 of 2")
 
-    assert run(page, len(CELLS) - 1).strip() == "12.1 0.75 {'0': 'walking'}"
+    assert notebook.run(len(CELLS) - 1).strip() == "12.1 0.75 {'0': 'walking'}"

@@ -13,11 +13,17 @@ from course import widgets
 from course.widgets._base import script, style
 
 SCRIPTS = [
-    "feature_scatter",
-    "learning_curve",
-    "quiz",
-    "recording_player",
-    "threshold_explorer",
+    ("_capture", "camera"),
+    ("_capture", "microphone"),
+    ("confusion_explorer",),
+    ("feature_scatter",),
+    ("gate_explorer",),
+    ("learning_curve",),
+    ("link_explorer",),
+    ("quiz",),
+    ("recording_player",),
+    ("sensor_player",),
+    ("threshold_explorer",),
 ]
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -62,6 +68,31 @@ def example(name, label="walking"):
         curve = widgets.LearningCurve(2)
         curve.add_epoch({"loss": 0.5, "accuracy": 0.75})
         return curve
+    if name == "LinkExplorer":
+        return widgets.LinkExplorer(50, payloads={label: 1000})
+    if name == "GateExplorer":
+        return widgets.GateExplorer(
+            [0.0, 1.0], [(1, 2)], piece_s=1, joules_per_day=float, battery_joules=10, unit=label
+        )
+    if name == "SensorPlayer":
+        return widgets.SensorPlayer(
+            rng.normal(size=(50, 3)),
+            sample_rate_hz=25,
+            window=10,
+            stride=10,
+            events=[(0, 1, label)],
+            labels=[label] * 5,
+            scores=rng.random((5, 1)),
+            score_names=[label],
+        )
+    if name == "ConfusionExplorer":
+        return widgets.ConfusionExplorer([label, "running"], [label, None], np.zeros((2, 8, 8)))
+    if name == "CameraCapture":
+        pictures = np.zeros((2, 8, 8, 3), np.uint8)
+        return widgets.CameraCapture([label], size=8, fallback={label: pictures})
+    if name == "MicrophoneCapture":
+        clips = np.zeros((2, 16_000), np.int16)
+        return widgets.MicrophoneCapture([label], fallback={label: clips})
     return widgets.Quiz(label, {"a": "one", "b": label}, "sum", "card of {}".format)
 
 
@@ -105,10 +136,10 @@ curve.end()
     assert "training loss 0.500, training accuracy 75.0 %" in ran.stdout
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_is_a_module_that_renders_and_asks_no_other_host(name, node, tmp_path):
-    code = script(name)
-    assert "http" not in code.replace("http://www.w3.org/2000/svg", "")
+@pytest.mark.parametrize("names", SCRIPTS, ids=" ".join)
+def test_a_script_is_a_module_that_renders_and_asks_no_other_host(names, node, tmp_path):
+    code = script(*names)
+    assert "://" not in code.replace("http://www.w3.org/2000/svg", "")
     shown = node(
         code.replace("export default { render };", "console.log(typeof render);"), tmp_path
     )
