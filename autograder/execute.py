@@ -7,7 +7,7 @@ checks with it.
 
 A cell's ``metadata.course`` may ask for two things, which rehearsals use: ``variant`` sends
 evidence to a folder of that name, and ``namespace`` (``"keep"`` or ``"restore"``) brings variables
-back to what they were.
+and files of the current folder back to what they were.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def main(notebook_path: str, log_path: str) -> None:
     # `%matplotlib inline` asks for an event loop, which there is none of here.
     shell.enable_gui = lambda gui=None: None
     kept: dict[str, Any] = {}
+    files: dict[Path, bytes] = {}
     evidence = os.environ.get("COURSE_EVIDENCE", "")
     with open(log_path, "a", encoding="utf-8") as log:
 
@@ -50,9 +51,12 @@ def main(notebook_path: str, log_path: str) -> None:
                 os.environ["COURSE_EVIDENCE"] = os.path.join(evidence, course["variant"])
             if course.get("namespace") == "keep":
                 kept = dict(shell.user_ns)
+                files = {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
             elif course.get("namespace") == "restore":
                 shell.user_ns.clear()
                 shell.user_ns.update(kept)
+                for path, content in files.items():
+                    path.write_bytes(content)
             started = time.monotonic()
             result = shell.run_cell("".join(cell["source"]), store_history=False)
             error = result.error_before_exec

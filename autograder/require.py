@@ -179,3 +179,51 @@ def _short(value: Any) -> str:
     if type(value) is list and len(value) <= 8:
         return "[" + ", ".join(describe(item) for item in value) + "]"
     return describe(value)
+
+
+# Last, because they are made from what stands above.
+from autograder.require_model import (  # noqa: E402
+    accuracy_drop,
+    arena,
+    calibration,
+    compressed_size,
+    dense_scales,
+    fixed_batch,
+    kilobytes,
+    macs,
+    millions,
+    model_accuracy,
+    operators,
+    parity,
+    points,
+    quantized_io,
+    size,
+    weights_ratio,
+)
+
+__all__ = [
+    "accuracy",
+    "accuracy_drop",
+    "arena",
+    "at_least",
+    "at_most",
+    "calibration",
+    "close",
+    "commonest_confusion",
+    "compressed_size",
+    "dense_scales",
+    "equal",
+    "fixed_batch",
+    "holds",
+    "kilobytes",
+    "macs",
+    "millions",
+    "model_accuracy",
+    "operators",
+    "parity",
+    "percent",
+    "points",
+    "quantized_io",
+    "size",
+    "weights_ratio",
+]

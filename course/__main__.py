@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED_PYTHON = ((3, 11), (3, 13))
 
 #: Commands that need more than the base packages, and the extras of pyproject.toml they need.
-EXTRAS = {"test": ("test", "grading"), "grade": ("grading",)}
+EXTRAS = {"test": ("test", "grading", "npu"), "grade": ("grading",)}
 
 #: Commands that explain, and so run before anything is installed.
 EXPLAINING = ("", "doctor")

@@ -43,6 +43,7 @@ RUN = {
     "jupyterlab": "one of the two ways to open a notebook",
     "notebook": "the other one",
     "nbgrader": "nbgrader's view of a module is opened with it",
+    "ethos-u-vela": "it compiles models for an NPU, by its own command",
     "ruff": "it keeps the style",
     "tensorflow": "keras computes with it",
     "tflite-micro": "it measures the memory of boards",

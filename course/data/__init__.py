@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "names"]
 
-_NAMES = ("activity", "gestures", "keywords", "digits")
+_NAMES = ("activity", "gestures", "keywords", "digits", "vibration", "people", "hands")
+_PUBLIC = "public/"
 
 
 def names() -> tuple[str, ...]:
-    """Names that :func:`load` knows.
+    """Names of the generated data sets, which :func:`load` has without a network.
 
     Examples
     --------
@@ -36,24 +37,31 @@ def load(name: str, *, people: int | None = None, seed: int = 0, **options: Any)
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of :func:`names`; or ``"public/…"`` with one of :func:`course.data.public.names`.
     people : int, optional
-        How many people (or machines). Each data set has a number of its own by default.
+        How many people (or machines). Each data set has a number of its own by default. A
+        public one has those who were recorded.
     seed : int
-        Different seeds have different people. Person 3 of a seed is always the same.
+        Different seeds have different people. Person 3 of a seed is always the same. Of a
+        public data set it decides which examples are taken.
     **options
-        Those of the data set's own ``generate``, such as ``takes_per_label`` of gestures.
+        Those of the data set's own ``generate``, such as ``takes_per_label`` of gestures, or of
+        :func:`course.data.public.load`, such as ``limit``.
 
     Raises
     ------
     ValueError
         If there is no such data set or no such option, or a value is out of range.
+    PublicDataError
+        If a public data set cannot be fetched or read.
 
     Examples
     --------
     >>> load("activity", people=1, windows_per_label=2).units
     'g'
     """
+    if isinstance(name, str) and name.startswith(_PUBLIC):
+        return _public(name.removeprefix(_PUBLIC), people, seed, options)
     if name not in _NAMES:
         raise ValueError(f"There is no data set {name!r}; there are {', '.join(_NAMES)}.")
     generate = (
@@ -71,6 +79,17 @@ def load(name: str, *, people: int | None = None, seed: int = 0, **options: Any)
     if people is not None:
         options["people"] = people
     return generate(seed=seed, **options)
+
+
+def _public(name: str, people: int | None, seed: int, options: dict[str, Any]) -> Dataset:
+    from course.data import public
+
+    if people is not None:
+        raise ValueError(
+            f"The data set {_PUBLIC}{name} has the people who were recorded: leave people out. "
+            "`for_people` chooses among them, and limit how many examples are read."
+        )
+    return public.load(name, seed=seed, **options)
 
 
 def _activity(*, people: int = 12, windows_per_label: int = 20, seed: int = 0) -> Dataset:

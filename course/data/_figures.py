@@ -207,6 +207,7 @@ def _picture(axes: Any, data: Dataset, index: int) -> str:
     axes.grid(False)
     axes.set_xticks([])
     axes.set_yticks([])
+    axes.spines[:].set_visible(False)
     kind = "colour" if values.ndim == 3 else "grey"
     return (
         f"{values.shape[1]} by {values.shape[0]} pixels, {kind}, mean brightness "

@@ -11,19 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course.data import _wand
+from course.data import _bearing, _wand
+from course.data._chance import chance
 from course.data.dataset import player, whole_number
 
 if TYPE_CHECKING:
     from course.plots import HouseFigure
 
 _SHORTEST_S, _LONGEST_S = 10, 1800
+# Of vibration there are 12,000 readings a second: 300 s are 14 MB.
+_LONGEST_VIBRATION_S = 300
 _MOST_GESTURES = 8
 # A signal of fewer readings a second has nothing that an ear could hear.
 _AUDIBLE_HZ = 4000
 
 # Numbers of the purposes of chance; the wand's labels have 1 to 4.
 _STREAM, _SENSOR, _PRACTICE = 5, 6, 7
+# The same for machines, whose labels have 1 to 4 too.
+_RUN, _DAMAGE = 5, 6
+
+# Plain range: a pit of a fiftieth of the usual damage, which nobody can find, grows by the same
+# factor every second to three times the usual one, which a hand on the housing feels.
+_FIRST_SEVERITY, _LAST_SEVERITY = 0.02, 3.0
 
 
 @dataclass(frozen=True)
@@ -234,6 +243,84 @@ def practice(label: str, *, seconds: float = 60, person: int = 0, seed: int = 0)
     if label == "negative":
         return _recorded(seed, person, [], count, seconds, rng)
     return _recorded(seed, person, [label] * count, 0, seconds, rng)
+
+
+def vibration_stream(
+    *,
+    seconds: float = 120,
+    fault: str | None = "inner",
+    starts_at_s: float | None = None,
+    person: int = 0,
+    seed: int = 0,
+) -> Stream:
+    """One machine for a while, whose bearing starts to fail at a known time.
+
+    A film at high speed: what takes weeks in a factory takes a minute or two.  From the moment
+    the bearing starts to fail the damage grows by the same factor every second, from a fiftieth
+    of what is usual in :func:`course.data.vibration.generate` to three times that at the end of
+    the recording.  The machine is the one of that number there.
+
+    Parameters
+    ----------
+    seconds : float
+        From 10 to 300.
+    fault : {"inner", "outer", "ball", None}
+        What starts to fail; with None nothing does.  Until then it is the same recording.
+    starts_at_s : float, optional
+        When, from 0 to a second before the end.  By default chance decides, between 40 and 60 %
+        of the recording.
+    person : int
+        Which machine of this seed, counted from 0.
+    seed : int
+        Not negative.  Different seeds have different machines.
+
+    Returns
+    -------
+    Stream
+        Readings (seconds × 12,000,) float32 in g.  One event, from the start of the failure to
+        the end of the recording, with the fault as its label; or none.
+
+    Raises
+    ------
+    ValueError
+        If there is no such fault, or a value is out of range.
+
+    Examples
+    --------
+    >>> vibration_stream(seconds=20, fault="outer", starts_at_s=12.5).events
+    (Event(start_s=12.5, end_s=20.0, label='outer'),)
+    """
+    seconds = _between("seconds", seconds, _SHORTEST_S, _LONGEST_VIBRATION_S)
+    person = whole_number("person", person, 0)
+    seed = whole_number("seed", seed, 0)
+    if fault is not None and fault not in _bearing.FAULTS:
+        raise ValueError(
+            f"There is no fault {fault!r}; there are {', '.join(_bearing.FAULTS)}, and None for "
+            "a bearing that stays sound."
+        )
+    if fault is None and starts_at_s is not None:
+        raise ValueError(
+            "A bearing that stays sound does not start to fail: leave starts_at_s out."
+        )
+    if starts_at_s is not None:
+        starts_at_s = _between("starts_at_s", starts_at_s, 0, seconds - 1)
+    machine = _bearing.build(seed, person)
+    rate = _bearing.SAMPLE_RATE_HZ
+    count = round(seconds * rate)
+    rng = chance(seed, person, _RUN)
+    turns = _bearing.wandering(machine, count, rng)
+    readings = _bearing.sound(machine, turns, rng)
+    events: tuple[Event, ...] = ()
+    if fault is not None:
+        rng = chance(seed, person, _DAMAGE)
+        by_chance = round(rng.uniform(0.4, 0.6) * seconds, 2)
+        start = by_chance if starts_at_s is None else starts_at_s
+        first = round(start * rate)
+        grown = np.linspace(0, 1, count - first)
+        severity = _FIRST_SEVERITY * (_LAST_SEVERITY / _FIRST_SEVERITY) ** grown
+        readings[first:] += _bearing.strikes(machine, fault, turns[first:], severity, rng)
+        events = (Event(start, seconds, fault),)
+    return Stream(readings.astype(np.float32), rate, events, person, "g", _bearing.FAULTS)
 
 
 def _recorded(

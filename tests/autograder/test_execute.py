@@ -130,6 +130,17 @@ def test_variables_are_brought_back(execute, written):
     assert written("seen") == "(1, 2, 1, False)"
 
 
+def test_files_are_brought_back(execute, written):
+    execute(
+        ("open('model', 'w').write('right')", {}),
+        ("x = 3", {"namespace": "keep"}),
+        ("open('model', 'w').write('wrong')", {}),
+        ("w = x", {"namespace": "restore"}),
+        ("open('seen', 'w').write(open('model').read())", {}),
+    )
+    assert written("seen") == "right"
+
+
 def test_evidence_goes_to_the_folder_of_the_variant(execute, written, tmp_path):
     execute(
         ("import os\nsaid = [os.environ['COURSE_EVIDENCE']]", {}),

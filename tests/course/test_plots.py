@@ -34,6 +34,11 @@ def figures():
         "two_boxes": plots.two_boxes(),
         "learning_curve": plots.learning_curve(history),
         "accuracy_bars": plots.accuracy_bars({"rules": 0.5, "model": 0.9}),
+        "latency_strips": plots.latency_strips({"4G": [70, 80, 300]}, local_ms=54, title="Late"),
+        "cost_dots": plots.cost_dots({"compute": 0.5, "send": 12_000}, unit="mJ", title="Dear"),
+        "gate_strip": plots.gate_strip(
+            [1, 2, 3], [0.1, 0.5, 0.1], [(1.5, 2.5)], threshold=0.2, title="Awake"
+        ),
     }
 
 
@@ -185,3 +190,20 @@ def test_bars_give_percentages_and_refuse_what_is_not_a_share():
 def test_every_activity_has_a_colour_of_its_own_and_strangers_get_a_spare_one():
     assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
     assert plots.colour_of("skiing") not in plots.COLOURS.values()
+
+
+def test_percentiles_of_a_link_and_the_devices_time_stand_in_the_alt_text():
+    figure = plots.latency_strips({"4G": np.arange(1, 102)}, local_ms=53.7, title="Late")
+    assert "4G: p50 51.0 ms, p95 96.0 ms, p99 100 ms." in figure.alt
+    assert "on the device: 53.7 ms" in figure.alt
+
+
+def test_costs_of_very_different_size_are_all_named():
+    figure = plots.cost_dots({"compute": 0.5316, "send": 12585}, unit="mJ", title="Dear")
+    assert "compute 0.532 mJ, send 12,585 mJ" in figure.alt
+
+
+@pytest.mark.parametrize("wrong", [{}, {"none": 0}, {"less": -1}, {"odd": float("nan")}])
+def test_amounts_that_have_no_logarithm_are_refused(wrong):
+    with pytest.raises(ValueError, match="above 0"):
+        plots.cost_dots(wrong, unit="mJ", title="Dear")

@@ -15,7 +15,7 @@ def test_there_are_1797_of_8_by_8_pixels_with_ink_from_0_to_16():
     assert data.examples.shape == (1797, 8, 8)
     assert data.examples.dtype == np.float32
     assert (data.examples.min(), data.examples.max()) == (0, 16)
-    # 182 threes and 174 eights: scikit-learn's own description of the set.
+    # 183 threes and 174 eights: scikit-learn's own description of the set.
     assert np.bincount(data.labels)[[3, 8]].tolist() == [183, 174]
 
 

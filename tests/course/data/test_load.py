@@ -62,5 +62,40 @@ def test_people_of_a_set_that_does_not_know_them_are_refused():
         load("digits", people=3)
 
 
+def test_a_public_data_set_is_handed_over_with_its_options(monkeypatch):
+    from course.data import public
+
+    asked = []
+    monkeypatch.setattr(public, "load", lambda name, **options: asked.append((name, options)))
+    load("public/uci_har", seed=3, limit=40)
+    assert asked == [("uci_har", {"seed": 3, "limit": 40})]
+
+
+def test_people_of_a_public_data_set_are_refused_before_anything_is_fetched(monkeypatch):
+    from course.data import public
+
+    monkeypatch.setattr(public, "load", lambda *_, **__: pytest.fail("it was fetched"))
+    with pytest.raises(ValueError, match="has the people who were recorded: leave people out"):
+        load("public/uci_har", people=3)
+
+
+@pytest.mark.parametrize("name", ["public/", "public/mnist", "public/public/uci_har"])
+def test_an_unknown_public_data_set_is_answered_with_those_there_are(name):
+    with pytest.raises(ValueError, match=r"no public data set .*; there are speech_commands"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", [3, None, ["gestures"]])
+def test_what_is_no_name_is_answered_with_those_there_are(name):
+    with pytest.raises(ValueError, match="there are activity, gestures"):
+        load(name)
+
+
+def test_names_are_those_that_need_no_network():
+    assert set(names()) == {
+        "activity", "gestures", "keywords", "digits", "vibration", "people", "hands"
+    }  # fmt: skip
+
+
 def test_examples_in_the_documentation_are_true():
     assert doctest.testmod(course.data).failed == 0

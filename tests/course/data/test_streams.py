@@ -6,11 +6,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from course.data import _wand, streams
-from course.data.streams import Event, gesture_stream, practice
+from course.data import _bearing, _wand, streams, vibration
+from course.data.streams import Event, gesture_stream, practice, vibration_stream
 
 # Of gesture_stream(seconds=40, seed=11).
 FINGERPRINT = "32347eba40291f06"
+# Of vibration_stream(seconds=10, seed=11), rounded to a thousandth of g.
+VIBRATION_FINGERPRINT = "25e4c9a36d8138fc"
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +170,129 @@ def test_impossible_requests_are_refused_by_name(wrong):
 def test_there_is_no_practice_of_what_is_no_label():
     with pytest.raises(ValueError, match="there are wing, ring, slope, negative"):
         practice("jump")
+
+
+# --- Machines -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def failing():
+    return [vibration_stream(seconds=60, fault=fault, seed=2) for fault in _bearing.FAULTS]
+
+
+def by_second(stream):
+    return stream.readings[: len(stream) // 12_000 * 12_000].reshape(-1, 12_000).astype(float)
+
+
+def peakedness(stream):
+    seconds = by_second(stream)
+    away = seconds - seconds.mean(axis=1, keepdims=True)
+    return (away**4).mean(axis=1) / away.var(axis=1) ** 2
+
+
+def test_a_seed_gives_the_vibration_it_always_gave():
+    stream = vibration_stream(seconds=10, seed=11)
+    content = np.round(1000 * stream.readings).astype("<i2").tobytes()
+    content += repr(stream.events).encode()
+    assert hashlib.sha256(content).hexdigest()[:16] == VIBRATION_FINGERPRINT
+
+
+def test_vibration_has_the_documented_shape_and_one_event_until_the_end(failing):
+    for stream, fault in zip(failing, _bearing.FAULTS, strict=True):
+        assert stream.readings.shape == (720_000,)
+        assert stream.readings.dtype == np.float32
+        assert (stream.units, stream.sample_rate_hz, stream.labels) == (
+            "g",
+            12_000,
+            vibration.FAULTS,
+        )
+        (event,) = stream.events
+        assert event.label == fault
+        assert 24 <= event.start_s <= 36
+        assert event.end_s == 60
+
+
+def test_until_it_fails_it_is_the_recording_of_the_sound_bearing(failing):
+    sound = vibration_stream(seconds=60, fault=None, seed=2)
+    assert sound.events == ()
+    for stream in failing:
+        first = round(stream.events[0].start_s * 12_000)
+        assert np.array_equal(stream.readings[:first], sound.readings[:first])
+        assert not np.array_equal(stream.readings[first:], sound.readings[first:])
+
+
+def test_a_sound_bearing_stays_as_it_is():
+    spreads = by_second(vibration_stream(seconds=60, fault=None, seed=3)).std(axis=1)
+    assert spreads.max() < 1.15 * spreads.min()
+
+
+def test_damage_cannot_be_found_at_first_and_cannot_be_missed_at_last(failing):
+    for stream in failing:
+        start = round(stream.events[0].start_s)
+        peaks = peakedness(stream)
+        calm, spread = peaks[: start - 1].mean(), peaks[: start - 1].std()
+        assert peaks[start + 1 : start + 4].max() < calm + 4 * spread
+        assert peaks[-3:].min() > calm + 10 * spread
+
+
+def test_damage_grows_as_a_bearing_wears(failing):
+    for stream in failing:
+        spreads = by_second(stream).std(axis=1)[-16:].reshape(4, 4).mean(axis=1)
+        assert np.all(np.diff(spreads) > 0)
+        assert spreads[-1] > 1.1 * spreads[0]
+
+
+def test_the_moment_can_be_chosen():
+    for start in (0, 3.25, 19):
+        (event,) = vibration_stream(seconds=20, starts_at_s=start).events
+        assert event == Event(start, 20, "inner")
+
+
+def test_the_last_seconds_are_struck_at_the_faults_own_rate(failing):
+    for stream, fault in zip(failing, _bearing.FAULTS, strict=True):
+        last = stream.readings[-5 * 12_000 :].astype(float)
+        spectrum = np.fft.fft(last)
+        hz = np.fft.fftfreq(len(last), 1 / 12_000)
+        spectrum[hz < 1500] = 0
+        envelope = np.abs(np.fft.ifft(spectrum))
+        lines = np.abs(np.fft.rfft((envelope - envelope.mean()) * np.hanning(len(last))))
+        hz = np.fft.rfftfreq(len(last), 1 / 12_000)
+        among = (hz > 60) & (hz < 170)
+        rate = vibration.STRIKES_PER_TURN[fault] * vibration.shaft_hz(0, seed=2)
+        sides = _bearing.CAGE_PER_TURN * vibration.shaft_hz(0, seed=2)
+        found = hz[among][lines[among].argmax()]
+        # The cage carries a damaged ball in and out of the load: lines stand on either side.
+        assert min(abs(found - rate - k * sides) for k in (-1, 0, 1)) < 0.02 * rate
+
+
+def test_a_machine_can_be_heard_and_a_plot_tells_when_it_fails(failing):
+    assert failing[0].play().data.startswith(b"RIFF")
+    figure = failing[1].plot()
+    assert figure.png().startswith(b"\x89PNG")
+    start = failing[1].events[0].start_s
+    assert f"outer from {start:.1f} to 60.0 s" in figure.alt
+    assert figure.figure.axes[0].get_ylabel() == "Acceleration (g)"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"seconds": 5}, "seconds must be"),
+        ({"seconds": 301}, "seconds must be"),
+        ({"fault": "cage"}, "no fault 'cage'; there are inner, outer, ball"),
+        ({"fault": "normal"}, "no fault 'normal'"),
+        ({"fault": 1}, "no fault 1"),
+        ({"starts_at_s": -1}, "starts_at_s must be"),
+        ({"seconds": 20, "starts_at_s": 19.5}, "starts_at_s must be a number from 0 to 19"),
+        ({"starts_at_s": "soon"}, "starts_at_s must be"),
+        ({"fault": None, "starts_at_s": 3}, "leave starts_at_s out"),
+        ({"person": -1}, "person must be"),
+        ({"seed": 0.5}, "seed must be"),
+    ],
+)
+def test_impossible_machines_are_refused_by_name(wrong, told):
+    with pytest.raises(ValueError, match=told):
+        vibration_stream(**wrong)
 
 
 def test_examples_in_the_documentation_are_true():
