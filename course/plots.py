@@ -535,7 +535,7 @@ def learning_curve(history: Any, *, title: str = "How training went") -> HouseFi
 
 
 def accuracy_bars(
-    accuracies: Mapping[str, float], *, title: str = "Accuracy compared"
+    accuracies: Mapping[str, float], *, title: str = "Accuracy compared", of: str = "Windows"
 ) -> HouseFigure:
     """Draw accuracies as horizontal bars with their percentages.
 
@@ -545,6 +545,8 @@ def accuracy_bars(
         A name and an accuracy from 0 to 1 for each bar, from top to bottom.
     title : str
         The finding, in a sentence.
+    of : str
+        What was named, such as ``"Photos"``.
 
     Raises
     ------
@@ -576,7 +578,7 @@ def accuracy_bars(
         axes.spines["left"].set_visible(False)
         axes.set_xlim(0, 112)
         axes.set_xticks(range(0, 101, 20))
-        axes.set_xlabel("Windows named rightly (%)")
+        axes.set_xlabel(f"{of} named rightly (%)")
         axes.set_title(_wrapped(title))
     listed = ", ".join(f"{name} {_percent(value, 1)}" for name, value in bars.items())
     return HouseFigure(figure, f"Bar chart of accuracy: {_sentence(title)} {listed}.")
@@ -897,3 +899,127 @@ def _figure(value: float) -> str:
     """A number with three significant digits, and no power of ten."""
     digits = max(0, 2 - int(np.floor(np.log10(abs(value))))) if value else 0
     return f"{value:,.{digits}f}"
+
+
+# --- Module 03: an inference pipeline ---------------------------------------------------------
+
+
+def pictures(images: Any, *, title: str) -> HouseFigure:
+    """Draw pictures of any size side by side, each with its size below.
+
+    Parameters
+    ----------
+    images : sequence of arrays (H, W) or (H, W, 3)
+        uint8, or float from 0 to 1; grey ones have no third axis.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, or an array is none.
+    """
+    images = [np.asarray(image) for image in images]
+    if not images or any(image.shape[2:] not in ((), (3,)) or image.ndim < 2 for image in images):
+        raise ValueError("A picture is an array of shape (H, W) or (H, W, 3); there must be one.")
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(_WIDTH, 2.6), layout="constrained")
+        for axes, image in zip(
+            figure.subplots(1, len(images), squeeze=False)[0], images, strict=True
+        ):
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.grid(False)
+            axes.set_xlabel(f"{image.shape[0]} × {image.shape[1]}")
+        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontweight="bold", fontsize=13)
+    sizes = ", ".join(f"{image.shape[0]} by {image.shape[1]}" for image in images)
+    return HouseFigure(figure, f"Pictures of {sizes} pixels: {_sentence(title)}")
+
+
+def score_strips(
+    seconds: Any,
+    scores: Any,
+    names: Sequence[str],
+    *,
+    events: Any = (),
+    found: Sequence[tuple[float, str]] = (),
+    title: str,
+) -> HouseFigure:
+    """Draw a model's scores over time, one strip a label, with what happened and what was found.
+
+    Parameters
+    ----------
+    seconds : array_like, shape (N,)
+        When each window ends.
+    scores : array_like, shape (N, K)
+        From 0 to 1.
+    names : sequence of str, length K
+    events : sequence of `course.data.streams.Event`
+        What really happened, shaded in its own strip.
+    found : sequence of (second, label)
+        Events that a pipeline reported, as triangles.
+    title : str
+        The finding, in a sentence.
+    """
+    when, heights = np.asarray(seconds, float), np.asarray(scores, float)
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(_WIDTH, 0.9 + 0.85 * len(names)), layout="constrained")
+        strips = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        for position, (axes, name) in enumerate(zip(strips, names, strict=True)):
+            colour = _LINK_COLOURS[position % len(_LINK_COLOURS)]
+            axes.fill_between(when, heights[:, position], color=colour, alpha=0.75, linewidth=0)
+            for event in events:
+                if event.label == name:
+                    axes.axvspan(event.start_s, event.end_s, color=MUTED, alpha=0.35, linewidth=0)
+            marks = [second for second, label in found if label == name]
+            axes.plot(
+                marks, [1.12] * len(marks), "v", color=VERMILLION, markersize=9, clip_on=False
+            )
+            axes.set_ylim(0, 1.2)
+            axes.set_yticks([0, 1])
+            axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        strips[-1].set_xlabel("Time at which the window ends (s)")
+        strips[0].set_title(_wrapped(title))
+    return HouseFigure(
+        figure,
+        f"Scores of {', '.join(names)} over {np.ptp(when):.0f} s: {_sentence(title)} "
+        f"{len(events)} events happened (shaded), {len(found)} were found (triangles).",
+    )
+
+
+def stage_bars(milliseconds: Mapping[str, float], *, title: str) -> HouseFigure:
+    """Draw how long each stage of a pipeline takes, on a logarithmic axis.
+
+    Parameters
+    ----------
+    milliseconds : Mapping[str, float]
+        Name and time of each stage, above 0, in order.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no stage, or a time is not above 0.
+    """
+    stages = {_name(name, 40): float(value) for name, value in milliseconds.items()}
+    if not stages or not all(value > 0 for value in stages.values()):
+        raise ValueError("Every stage needs a time above 0 ms, and there must be one stage.")
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
+        figure = Figure(figsize=(_WIDTH, 1.25 + 0.55 * len(stages)), layout="constrained")
+        axes = figure.add_subplot()
+        places = np.arange(len(stages))
+        axes.barh(places, list(stages.values()), height=0.62, color=BLUE)
+        for place, value in zip(places, stages.values(), strict=True):
+            axes.text(1.15 * value, place, _milliseconds(value), va="center", fontweight="bold")
+        axes.set_xscale("log")
+        axes.set_xlim(min(stages.values()) / 3, 6 * max(stages.values()))
+        axes.set_yticks(places, list(stages))
+        axes.invert_yaxis()
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("Time for one window (ms, logarithmic)")
+        axes.set_title(_wrapped(title))
+    listed = ", ".join(f"{name} {_milliseconds(value)}" for name, value in stages.items())
+    return HouseFigure(figure, f"Bar chart of times: {_sentence(title)} {listed}.")

@@ -59,3 +59,40 @@ def generate(*, seed: int = 0) -> Dataset:
         ),
         licence="CC BY 4.0 (UCI Machine Learning Repository)",
     )
+
+
+def photo(example: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """One digit as a camera might see it: chalk on a green board, somewhat off in light and size.
+
+    The digit fills the middle square; above and below it, or beside it, there is more board.
+
+    Parameters
+    ----------
+    example : array, shape (8, 8)
+        Ink from 0 to 16.
+    seed : int
+        Not negative: size, light and noise of the photo.
+
+    Returns
+    -------
+    uint8 array, shape (H, W, 3)
+        Red, green and blue; both sides between 80 and 230 pixels.
+
+    Examples
+    --------
+    >>> photo(np.zeros((8, 8)), seed=1).dtype
+    dtype('uint8')
+    """
+    rng = np.random.default_rng([whole_number("seed", seed, 0), 8])
+    pixels = int(rng.integers(10, 18))
+    spare = [int(rng.integers(0, 8)), int(rng.integers(30, 90))]
+    height, width = (SIZE * pixels + extra for extra in rng.permutation(spare))
+    board, chalk = rng.uniform((5, 25, 15), (25, 55, 35)), rng.uniform(205, 245, 3)
+    ink = np.kron(np.asarray(example, float) / 16, np.ones((pixels, pixels)))
+    top, left = (height - len(ink)) // 2, (width - len(ink)) // 2
+    share = np.zeros((height, width, 1))
+    share[top : top + len(ink), left : left + len(ink), 0] = ink
+    # Light falls in from one side, and the sensor is noisy.
+    light = 1 + rng.uniform(-0.12, 0.12) * np.linspace(-1, 1, width)[:, None]
+    seen = (board + share * (chalk - board)) * light + rng.normal(0, 6, (height, width, 3))
+    return np.clip(seen.round(), 0, 255).astype(np.uint8)

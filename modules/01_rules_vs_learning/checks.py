@@ -34,9 +34,7 @@ class FastestHuman(Check):
     """The fastest a person has run."""
 
     points = 1
-    hints = (
-        "The 100 m world record takes 9.58 s. Work out its mean speed, then add the start.",
-    )
+    hints = ("The 100 m world record takes 9.58 s. Work out its mean speed, then add the start.",)
     evidence = Quiz(
         question="Up to which speed could the one who moves be a runner?",
         options={

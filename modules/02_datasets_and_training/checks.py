@@ -35,7 +35,12 @@ class Windows(Check):
     def inputs(self, rng: np.random.Generator) -> Inputs:
         calls = []
         # Lengths that end exactly on a window, and one that leaves a rest.
-        for length, stride, last, rest in [(128, 8, 4, 0), (5, 2, 6, 1), (4, 4, 3, 2), (7, 3, 1, 0)]:
+        for length, stride, last, rest in [
+            (128, 8, 4, 0),
+            (5, 2, 6, 1),
+            (4, 4, 3, 2),
+            (7, 3, 1, 0),
+        ]:
             count = length + stride * last + rest
             readings = rng.normal(0, 900, (count, 3)).round().astype(np.float32)
             calls.append((readings, length, stride))
@@ -53,7 +58,9 @@ class Windows(Check):
             title="Windows of recordings of different lengths",
             next="Write the starts down by hand for 10 readings, length 4, stride 3.",
             mistakes={
-                "the last whole window is missing": [cut(r[:-1], *rest) for r, *rest in inputs.calls],
+                "the last whole window is missing": [
+                    cut(r[:-1], *rest) for r, *rest in inputs.calls
+                ],
                 "each window starts where the last one ended": end_to_end,
                 "only the first window is cut": [windows[:1] for windows in expected],
             },
@@ -82,7 +89,9 @@ class BuildDataset(Check):
         who = rng.permutation(90)[:8]
         recordings = [
             (
-                rng.normal(0, 700, (int(128 + 8 * rng.integers(0, 6)), 3)).round().astype("float32"),
+                rng.normal(0, 700, (int(128 + 8 * rng.integers(0, 6)), 3))
+                .round()
+                .astype("float32"),
                 LABELS[label % 4],
                 int(who[label]),
             )
@@ -157,7 +166,7 @@ class NearTwins(Check):
         },
         answer="c",
         why={
-            "a": "The test decides only if it asks your question. This one asks about old gestures.",
+            "a": "The test decides only if it asks your question. This one asks about old takes.",
             "b": "More windows of the same gestures bring more twins, on both sides.",
             "c": "They share 126 of 128 readings. The test asked what the model had been told.",
             "d": "Any lot by window parts twins. Another seed would flatter it just as much.",
@@ -202,7 +211,9 @@ class SplitByPerson(Check):
         yield require.holds(
             not any(torn),
             title="People with windows on both sides",
-            got="none" if not any(torn) else f"{torn[0]} of {_people(inputs.calls[0])} on both sides",
+            got="none"
+            if not any(torn)
+            else f"{torn[0]} of {_people(inputs.calls[0])} on both sides",
             needed="none",
             next="Draw people, then take all windows of each.",
             weight=1.5,
@@ -212,7 +223,9 @@ class SplitByPerson(Check):
             for (person, _, _), mask in zip(inputs.calls, masks, strict=True)
         ]
         wanted = [max(1, round(share * _people((person,)))) for person, share, _ in inputs.calls]
-        off = next((i for i, pair in enumerate(zip(tested, wanted, strict=True)) if pair[0] != pair[1]), 0)
+        off = next(
+            (i for i, pair in enumerate(zip(tested, wanted, strict=True)) if pair[0] != pair[1]), 0
+        )
         whole = _people(inputs.calls[off])
         detail = ""
         if tested == [_people(call) - n for call, n in zip(inputs.calls, wanted, strict=True)]:
@@ -232,8 +245,11 @@ class SplitByPerson(Check):
         yield require.holds(
             again and others,
             title="What the seed does",
-            got="the same people for every seed" if not others
-            else "as it should" if again else "other people when it is asked again",
+            got="the same people for every seed"
+            if not others
+            else "as it should"
+            if again
+            else "other people when it is asked again",
             needed="another seed draws other people, the same seed the same",
             next="Make the generator inside the function: np.random.default_rng(seed).",
             weight=0.5,
@@ -285,7 +301,7 @@ class ReadingCurves(Check):
         answer="b",
         why={
             "a": "It would fall on, and the strangers' loss rise on: longer makes it worse.",
-            "b": "There it knew most about wands and least by heart. More people help more than that.",
+            "b": "There it knew most about wands and least by heart. More people help even more.",
             "c": "It knows the training people already. Nobody else will be asked by heart.",
             "d": "A larger model learns four people by heart even sooner.",
         },
@@ -345,7 +361,7 @@ class GestureModel(Check):
     points = 5
     evidence = ModelAndCalls(max_bytes=2 << 20, returns=expect.Array((None, None)))
     hints = (
-        "Compile with \"sparse_categorical_crossentropy\", fit with validation_data and the "
+        'Compile with "sparse_categorical_crossentropy", fit with validation_data and the '
         "callbacks `curve.callback()` and `EarlyStopping`, then save.",
         "`keras.optimizers.Adam(0.003)`, batches of 32, 15 epochs: new_model() then passes 90 %.",
     )
@@ -400,7 +416,9 @@ class GestureModel(Check):
         yield require.holds(
             same,
             title="The file answers as the model in your notebook does",
-            got="the same" if same else f"other scores; {require.percent(agree)} of the answers agree",
+            got="the same"
+            if same
+            else f"other scores; {require.percent(agree)} of the answers agree",
             needed="the same scores",
             detail="" if same else "Perhaps it was saved before it was trained.",
             next="Save the model after the last `fit`, and hand in that file.",
@@ -427,7 +445,7 @@ class GestureModel(Check):
         yield require.at_least(
             recalls[worst], RECALL_NEEDED, weight=0.5,
             title=f"Share of the hardest label, {worst}, that is recognised",
-            next=f"Click the row of {worst} in the confusion matrix and look at what it is taken for.",
+            next=f"Click the row of {worst} in the confusion matrix: what is it taken for?",
         )  # fmt: skip
 
 
@@ -479,9 +497,7 @@ def _same(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
     )
 
 
-def _about(
-    holds: bool, *, title: str, mistake: str, got: str, needed: str, next: str
-) -> Finding:
+def _about(holds: bool, *, title: str, mistake: str, got: str, needed: str, next: str) -> Finding:
     said = "as they should be" if holds else got
     return require.holds(
         holds, title=title, got=said, needed="" if holds else needed, detail=mistake, next=next
