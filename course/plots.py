@@ -11,8 +11,10 @@ a second time.
 from __future__ import annotations
 
 import base64
+import difflib
 import html
 import io
+import itertools
 import logging
 import textwrap
 import warnings
@@ -28,7 +30,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 # Okabe & Ito (2008), "Color Universal Design": distinguishable with every common colour blindness.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -164,19 +173,22 @@ def confusion_matrix(
     labels: Sequence[str] | None = None,
     *,
     title: str = "What was taken for what",
+    of: str = "window",
 ) -> HouseFigure:
     """Draw how often each true label (rows) was given each answer (columns).
 
     Parameters
     ----------
     true_names, predicted_names : sequence of str
-        One entry for each window. A prediction may be anything: answers that are not in
+        One entry for each example. A prediction may be anything: answers that are not in
         `labels` get columns of their own, at most three, then one for the rest.
     labels : sequence of str, optional
         Order of the rows and of the first columns. By default the true names, in order of
         appearance.
     title : str
         The finding, in a sentence.
+    of : str
+        What was named, in the singular.
 
     Raises
     ------
@@ -188,10 +200,10 @@ def confusion_matrix(
     if len(true) != len(predicted):
         raise ValueError(
             f"There are {len(true)} true names but {len(predicted)} predicted ones; "
-            "a confusion matrix needs one prediction for each window."
+            f"a confusion matrix needs one prediction for each {of}."
         )
     if not true:
-        raise ValueError("A confusion matrix needs at least one window.")
+        raise ValueError(f"A confusion matrix needs at least one {of}.")
     rows = _unique([_name(label) for label in labels] if labels is not None else [], true)
     extra = [name for name in _unique(predicted) if name not in rows]
     columns = rows + extra[:_MOST_EXTRA_COLUMNS]
@@ -231,13 +243,13 @@ def confusion_matrix(
         axes.tick_params(which="both", length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("Answer given")
-        axes.set_ylabel("True activity")
+        axes.set_ylabel("True label")
         axes.set_title(_wrapped(title))
 
     sentences = [f"Confusion matrix: {_sentence(title)}"]
     for row, label in enumerate(rows):
         if not totals[row]:
-            sentences.append(f"There was no {label} window.")
+            sentences.append(f"There was no {label} {of}.")
             continue
         answers = ", ".join(
             f"{counts[row, column]} {_were(counts[row, column])} called {columns[column]} "
@@ -246,7 +258,7 @@ def confusion_matrix(
             if counts[row, column]
         )
         sentences.append(
-            f"Of {totals[row]} {label} window{'' if totals[row] == 1 else 's'} {answers}."
+            f"Of {totals[row]} {label} {of}{'' if totals[row] == 1 else 's'} {answers}."
         )
     return HouseFigure(figure, " ".join(sentences))
 
@@ -579,7 +591,7 @@ def accuracy_bars(
         axes.set_xlim(0, 112)
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel(f"{of} named rightly (%)")
-        axes.set_title(_wrapped(title))
+        _title_across(figure, title)
     listed = ", ".join(f"{name} {_percent(value, 1)}" for name, value in bars.items())
     return HouseFigure(figure, f"Bar chart of accuracy: {_sentence(title)} {listed}.")
 
@@ -587,6 +599,11 @@ def accuracy_bars(
 def _name(value: object, longest: int = _LONGEST_NAME) -> str:
     text = "no answer" if value is None else " ".join(str(value).split()) or "(empty)"
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _title_across(figure: Figure, title: str) -> None:
+    """A title over the whole width, for figures whose axes begin far to the right."""
+    figure.suptitle(_wrapped(title), x=0.01, ha="left", fontweight="bold", fontsize=13)
 
 
 def _wrapped(title: str) -> str:
@@ -923,7 +940,7 @@ def pictures(images: Any, *, title: str) -> HouseFigure:
     if not images or any(image.shape[2:] not in ((), (3,)) or image.ndim < 2 for image in images):
         raise ValueError("A picture is an array of shape (H, W) or (H, W, 3); there must be one.")
     with mpl.rc_context(HOUSE_STYLE):
-        figure = Figure(figsize=(_WIDTH, 2.6), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 2.2), layout="constrained")
         for axes, image in zip(
             figure.subplots(1, len(images), squeeze=False)[0], images, strict=True
         ):
@@ -932,7 +949,7 @@ def pictures(images: Any, *, title: str) -> HouseFigure:
             axes.set_yticks([])
             axes.grid(False)
             axes.set_xlabel(f"{image.shape[0]} × {image.shape[1]}")
-        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontweight="bold", fontsize=13)
+        _title_across(figure, title)
     sizes = ", ".join(f"{image.shape[0]} by {image.shape[1]}" for image in images)
     return HouseFigure(figure, f"Pictures of {sizes} pixels: {_sentence(title)}")
 
@@ -978,7 +995,10 @@ def score_strips(
             )
             axes.set_ylim(0, 1.2)
             axes.set_yticks([0, 1])
-            axes.set_ylabel(name, rotation=0, ha="right", va="center")
+            axes.text(
+                0.006, 0.93, name, transform=axes.transAxes, va="top", fontweight="bold",
+                bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5},
+            )  # fmt: skip
         strips[-1].set_xlabel("Time at which the window ends (s)")
         strips[0].set_title(_wrapped(title))
     return HouseFigure(
@@ -1014,12 +1034,228 @@ def stage_bars(milliseconds: Mapping[str, float], *, title: str) -> HouseFigure:
         for place, value in zip(places, stages.values(), strict=True):
             axes.text(1.15 * value, place, _milliseconds(value), va="center", fontweight="bold")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _figure(value)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(min(stages.values()) / 3, 6 * max(stages.values()))
         axes.set_yticks(places, list(stages))
         axes.invert_yaxis()
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("Time for one window (ms, logarithmic)")
-        axes.set_title(_wrapped(title))
+        _title_across(figure, title)
     listed = ", ".join(f"{name} {_milliseconds(value)}" for name, value in stages.items())
     return HouseFigure(figure, f"Bar chart of times: {_sentence(title)} {listed}.")
+
+
+# --- Module 05: conversion --------------------------------------------------------------------
+
+#: Colours of the kinds of bytes in a hex view: background, and letters that are readable on it.
+BYTE_COLOURS: dict[str, tuple[str, str]] = {
+    "position": ("#F2A66B", "#1a1a1a"),
+    "identifier": (VERMILLION, "#ffffff"),
+    "fields": (SKY, "#1a1a1a"),
+    "text": ("#35B58F", "#1a1a1a"),
+    "weights": (BLUE, "#ffffff"),
+    "structure": ("#e9eaec", "#1a1a1a"),
+}
+
+
+def hex_dump(
+    data: bytes,
+    kinds: Sequence[str],
+    *,
+    first: int = 0,
+    title: str,
+    words: Mapping[str, str] | None = None,
+) -> HouseFigure:
+    """Draw some bytes of a file, 16 a row, coloured by what they are.
+
+    Parameters
+    ----------
+    data : bytes
+        Those that are shown, at most 512.
+    kinds : sequence of str
+        For each of them a key of `BYTE_COLOURS`.
+    first : int
+        Place of the first one in its file.
+    title : str
+        The finding, in a sentence.
+    words : Mapping[str, str], optional
+        What each kind is called in the legend.
+
+    Raises
+    ------
+    ValueError
+        If there is no byte, too many, or a kind is missing or unknown.
+    """
+    if not 0 < len(data) <= 512 or len(kinds) != len(data) or not set(kinds) <= set(BYTE_COLOURS):
+        raise ValueError("A dump needs 1 to 512 bytes, and a known kind for each.")
+    rows = -(-len(data) // 16)
+    words = dict(words or {})
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid": False, "font.family": "monospace"}):
+        figure = Figure(figsize=(_WIDTH, 1.15 + 0.27 * rows), layout="constrained")
+        axes = figure.add_subplot()
+        for at, (value, kind) in enumerate(zip(data, kinds, strict=True)):
+            row, column = divmod(at, 16)
+            paper, ink = BYTE_COLOURS[kind]
+            axes.add_patch(
+                mpl.patches.Rectangle((column - 0.5, row - 0.5), 1, 1, color=paper, linewidth=0)
+            )
+            axes.text(column, row, f"{value:02x}", ha="center", va="center", color=ink, fontsize=10)
+            letter = chr(value) if 32 <= value < 127 else "·"
+            axes.text(17 + 0.5 * column, row, letter, ha="center", va="center", fontsize=10)
+        for row in range(rows):
+            axes.text(
+                -0.9, row, f"{first + 16 * row:,}", ha="right", va="center", color=MUTED,
+                fontsize=10,
+            )  # fmt: skip
+        axes.set_xlim(-2.7, 25)
+        axes.set_ylim(rows - 0.4, -0.6)
+        axes.axis("off")
+        axes.set_title(_wrapped(title), fontfamily="sans-serif")
+        shown = [kind for kind in BYTE_COLOURS if kind in kinds]
+        handles = [mpl.patches.Patch(color=BYTE_COLOURS[kind][0]) for kind in shown]
+        figure.legend(
+            handles, [words.get(kind, kind) for kind in shown], loc="outside lower left",
+            ncols=len(shown) if len(shown) < 5 else 3, prop={"family": "sans-serif", "size": 10.5},
+        )  # fmt: skip
+    counted = ", ".join(f"{list(kinds).count(kind)} {words.get(kind, kind)}" for kind in shown)
+    text = "".join(chr(value) if 32 <= value < 127 else "." for value in data[:32])
+    return HouseFigure(
+        figure,
+        f"{len(data)} bytes from place {first:,}: {_sentence(title)} By kind: {counted}. "
+        f"The first ones as letters: {text}",
+    )
+
+
+def operator_columns(columns: Mapping[str, Sequence[str]], *, title: str) -> HouseFigure:
+    """Draw the operators of two models side by side, in order, those of one alone marked.
+
+    Parameters
+    ----------
+    columns : Mapping[str, sequence of str]
+        Two models by name, each with its operators.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there are not two models.
+    """
+    if len(columns) != 2:
+        raise ValueError("Two models can be compared side by side, no more and no fewer.")
+    names = [_name(name, 40) for name in columns]
+    left, right = ([_name(each, 30) for each in steps] for steps in columns.values())
+    rows: list[tuple[str | None, str | None]] = []
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for _, start, end, other_start, other_end in matcher.get_opcodes():
+        pairs = itertools.zip_longest(left[start:end], right[other_start:other_end])
+        rows += pairs
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(_WIDTH, 1.0 + 0.265 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        for row, pair in enumerate(rows):
+            for column, name in enumerate(pair):
+                if name is None:
+                    continue
+                alone = pair[0] != pair[1]
+                axes.add_patch(
+                    mpl.patches.Rectangle(
+                        (column, row - 0.41), 0.8, 0.82, linewidth=0,
+                        color=VERMILLION if alone else "#e9eaec",
+                    )
+                )  # fmt: skip
+                axes.text(
+                    column + 0.03, row, name, va="center", fontsize=10.5,
+                    color="white" if alone else INK, fontweight="bold" if alone else "normal",
+                )  # fmt: skip
+        for column, (name, steps) in enumerate(zip(names, (left, right), strict=True)):
+            axes.text(column, -1.15, f"{name}: {len(steps)}", va="center", fontweight="bold")
+        axes.set_xlim(-0.02, 1.85)
+        axes.set_ylim(len(rows) - 0.4, -1.7)
+        axes.axis("off")
+        axes.set_title(_wrapped(title))
+    only = [name for name, _ in [pair for pair in rows if pair[0] != pair[1]] if name]
+    listed = "; ".join(
+        f"{name} has {len(steps)}: {', '.join(steps)}"
+        for name, steps in zip(names, (left, right), strict=True)
+    )
+    return HouseFigure(
+        figure,
+        f"Operators of two models in order: {_sentence(title)} {listed}. "
+        f"Only the first has {', '.join(only) or 'none of its own'}.",
+    )
+
+
+def difference_strips(
+    differences: Mapping[str, Any], *, tolerance: float | None = None, title: str
+) -> HouseFigure:
+    """Draw differences on a logarithmic axis, one strip a model and one dot an example.
+
+    Parameters
+    ----------
+    differences : Mapping[str, array_like of shape (N,)]
+        Name of a model and its largest difference in each example, 0 or more; NaN where the
+        model gave no number.
+    tolerance : float, optional
+        A line.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or a difference is below 0.
+    """
+    rows = {_name(name, 60): np.asarray(each, float).ravel() for name, each in differences.items()}
+    if not rows or not all(len(each) and not (each < 0).any() for each in rows.values()):
+        raise ValueError("Every model needs differences, and each must be 0 or more, or NaN.")
+    # The left end stands for no difference; float32 numbers near 1 differ by 6e-8 or not at all.
+    least, most = 1e-9, 3.0
+    sentences = []
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
+        figure = Figure(figsize=(_WIDTH, 1.5 + 0.62 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        for row, (name, values) in enumerate(rows.items()):
+            known = np.sort(values[np.isfinite(values)])
+            lost = len(values) - len(known)
+            heights = row + 0.5 * ((np.arange(len(known)) * 0.618034) % 1 - 0.5)
+            axes.scatter(
+                known.clip(least, most), heights, s=13, alpha=0.5, linewidths=0,
+                color=_LINK_COLOURS[row % len(_LINK_COLOURS)],
+            )  # fmt: skip
+            if len(known):
+                axes.plot([known[-1].clip(least)] * 2, [row - 0.36, row + 0.36], color=INK)
+                sentences.append(f"{name}: at most {known[-1]:.1g}.")
+            if lost:
+                axes.text(
+                    1.5, row, f"{lost} × NaN", ha="right", va="center", color=VERMILLION,
+                    fontweight="bold", backgroundcolor="white",
+                )  # fmt: skip
+                sentences.append(f"{name}: {lost} answers are no number.")
+        axes.set_xscale("log")
+        axes.set_xlim(least / 2, most)
+        axes.xaxis.set_major_locator(FixedLocator([least, 1e-7, 1e-5, 1e-3, 1e-1]))
+        axes.xaxis.set_major_formatter(
+            lambda value, _: f"{value:g}".replace("e-0", "e-") if value > 2 * least else "none"
+        )
+        axes.xaxis.set_minor_locator(NullLocator())
+        if tolerance is not None:
+            axes.axvline(tolerance, color=VERMILLION, linewidth=1.6, linestyle="--")
+            axes.annotate(
+                f"tolerance {tolerance:g}", (tolerance, 1.0), (4, 3), va="bottom", fontsize=11.5,
+                xycoords=("data", "axes fraction"), textcoords="offset points", color=VERMILLION,
+            )  # fmt: skip
+            sentences.append(f"A line marks the tolerance, {tolerance:g}.")
+        axes.set_yticks(range(len(rows)), [textwrap.fill(name, 26) for name in rows])
+        axes.set_ylim(len(rows) - 0.45, -0.55)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("Largest difference from Keras in a window's scores")
+        # The names take a third of the width: a title over the axes would leave the picture.
+        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
+    return HouseFigure(
+        figure,
+        f"Differences of {len(rows)} models on a logarithmic axis: {_sentence(title)} "
+        + " ".join(sentences),
+    )

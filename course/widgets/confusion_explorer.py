@@ -202,7 +202,9 @@ class ConfusionExplorer(HouseWidget):
         return chosen, cells
 
     def _fallback_figure(self) -> plots.HouseFigure:
-        return plots.confusion_matrix(self._true, self._predicted, self.row_names, title=self.title)
+        return plots.confusion_matrix(
+            self._true, self._predicted, self.row_names, title=self.title, of="example"
+        )
 
     def _fallback_text(self) -> str:
         return (

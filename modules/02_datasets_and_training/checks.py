@@ -303,7 +303,7 @@ class ReadingCurves(Check):
             "a": "It would fall on, and the strangers' loss rise on: longer makes it worse.",
             "b": "There it knew most about wands and least by heart. More people help even more.",
             "c": "It knows the training people already. Nobody else will be asked by heart.",
-            "d": "A larger model learns four people by heart even sooner.",
+            "d": "A larger model learns two people by heart even sooner.",
         },
     )
 

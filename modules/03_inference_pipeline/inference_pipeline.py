@@ -58,7 +58,7 @@ print(f"{len(minute.events)} gestures were made. The model named one {count} tim
 
 # %% [markdown]
 # The model is right nearly every time. The answers are still useless: an app that
-# acts on each of them opens the garage door a dozen times for one ring. The rest of
+# acts on each of them opens the garage door fifteen times for one ring. The rest of
 # this module mends that.
 #
 # ## 1. Load once
@@ -84,8 +84,8 @@ run_ms = milliseconds(lambda: runner(seen[0]))
 print(f"load: {load_ms:.2f} ms   one answer: {run_ms:.3f} ms")
 
 # %% [markdown]
-# Loading costs as much as several answers, here, with 22 kB and a warm disk. On a phone
-# with a 4 MB model it is a quarter of a second. So load **once**, and keep the runner.
+# Loading costs as much as dozens of answers, and this file is 22 kB. So load **once**,
+# and keep the runner.
 #
 # Write `make_recogniser`. It receives the path of a model and returns a function. That
 # function receives one window, shape (128, 3), **in mg** as the sensor gives it. The
@@ -254,7 +254,7 @@ plots.accuracy_bars(
         "light and dark swapped": right(lambda photo: 1 - prepare_photo(photo, 8)),
         "0 to 255": right(lambda photo: 255 * prepare_photo(photo, 8)),
     },
-    title="One model, four ways to feed it, and no error message",
+    title="One model, fed in four ways, and no error message", of="Photos",
 )
 
 # %% [markdown]

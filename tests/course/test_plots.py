@@ -36,6 +36,11 @@ def figures():
         "accuracy_bars": plots.accuracy_bars({"rules": 0.5, "model": 0.9}),
         "latency_strips": plots.latency_strips({"4G": [70, 80, 300]}, local_ms=54, title="Late"),
         "cost_dots": plots.cost_dots({"compute": 0.5, "send": 12_000}, unit="mJ", title="Dear"),
+        "pictures": plots.pictures([np.zeros((8, 8)), np.zeros((9, 5, 3), np.uint8)], title="Two"),
+        "score_strips": plots.score_strips(
+            [1, 2, 3], np.eye(3), ["wing", "ring", "slope"], found=[(2, "ring")], title="Named"
+        ),
+        "stage_bars": plots.stage_bars({"prepare": 0.002, "model": 0.03}, title="Times"),
         "gate_strip": plots.gate_strip(
             [1, 2, 3], [0.1, 0.5, 0.1], [(1.5, 2.5)], threshold=0.2, title="Awake"
         ),
@@ -207,3 +212,27 @@ def test_costs_of_very_different_size_are_all_named():
 def test_amounts_that_have_no_logarithm_are_refused(wrong):
     with pytest.raises(ValueError, match="above 0"):
         plots.cost_dots(wrong, unit="mJ", title="Dear")
+
+
+def test_a_confusion_matrix_can_be_of_anything():
+    assert "Of 4 walking photos 4 were" in plots.confusion_matrix(NAMES, NAMES, of="photo").alt
+
+
+def test_scores_tell_how_much_happened_and_how_much_was_found():
+    event = types.SimpleNamespace(start_s=1, end_s=2, label="ring")
+    strips = plots.score_strips(
+        [1, 2], [[0, 1], [1, 0]], ["wing", "ring"], events=[event], found=[], title="Missed"
+    )
+    assert "1 events happened (shaded), 0 were found" in strips.alt
+
+
+@pytest.mark.parametrize("wrong", [[], [np.zeros(3)], [np.zeros((2, 2, 4))]])
+def test_what_is_no_picture_is_refused(wrong):
+    with pytest.raises(ValueError, match="A picture is an array"):
+        plots.pictures(wrong, title="None")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"model": 0}, {"model": float("nan")}])
+def test_stages_without_a_time_are_refused(wrong):
+    with pytest.raises(ValueError, match="time above 0"):
+        plots.stage_bars(wrong, title="None")

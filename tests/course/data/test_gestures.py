@@ -193,3 +193,22 @@ def test_impossible_requests_are_refused_by_name(wrong):
 
 def test_examples_in_the_documentation_are_true():
     assert doctest.testmod(gestures).failed == 0
+
+
+def test_a_recording_holds_the_gesture_in_every_window_of_it():
+    """Told by the readings: the movement lies in the middle, the hand rests at both ends."""
+    for readings, label, _ in gestures.recordings(people=4, takes_per_label=3, seed=5):
+        assert readings.shape == (gestures.RECORDING, 3)
+        assert readings.dtype == np.float32
+        if label in ("ring", "slope"):
+            moved = np.abs(np.diff(readings, axis=0)).sum(axis=1)
+            assert moved[32:128].max() > moved[:8].max()
+
+
+def test_recordings_name_people_in_order_and_are_the_same_again():
+    first = gestures.recordings(people=3, takes_per_label=2, seed=1)
+    again = gestures.recordings(people=2, takes_per_label=2, seed=1)
+    assert [person for _, _, person in first] == sorted([0, 1, 2] * 8)
+    for one, other in zip(first, again, strict=False):
+        assert np.array_equal(one[0], other[0])
+        assert one[1:] == other[1:]
