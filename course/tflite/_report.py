@@ -145,7 +145,7 @@ def graph(report: Report) -> str:
     steps = [each for each in report.operators if each.subgraph == 0][:_MOST_DRAWN]
     if not steps:
         return ""
-    box, gap, top, tall = 156, 84, 8, 96
+    box, gap, top, tall = 176, 84, 8, 96
     known = {each.index: each for each in report.tensors if each.subgraph == 0}
     makers = {at: place for place, each in enumerate(steps) for at in each.outputs}
     drawn = []
@@ -433,7 +433,7 @@ def _table(
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
             f'<{tag} style="text-align: {"right" if at in right else "left"}; '
-            f'padding: 2px 8px; vertical-align: top">'
+            f'padding: 2px 8px; vertical-align: top; white-space: nowrap">'
             f"{markup.escape(_cut(_plain(cell), 80))}</{tag}>"
             for at, cell in enumerate(row)
         )
@@ -468,9 +468,13 @@ def _option_words(each: Operator) -> str:
 
 
 def _all_options(each: Operator) -> str:
+    """Options in words, without those that change nothing."""
+    plain = {"activation": "NONE", "stride_width": 1, "stride_height": 1, "dilation_width": 1,
+             "dilation_height": 1, "keep_num_dims": False, "keep_dims": False}  # fmt: skip
     return ", ".join(
         f"{name} {_shape(value) if isinstance(value, tuple) else value}"
         for name, value in each.options.items()
+        if plain.get(name) != value
     )
 
 

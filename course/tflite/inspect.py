@@ -11,7 +11,6 @@ bounds and within a budget.
 
 from __future__ import annotations
 
-import bisect
 import math
 import struct
 from collections.abc import Mapping, Sequence
@@ -22,19 +21,13 @@ from typing import Any
 
 from course.tflite import _archive, _structure
 from course.tflite._flatbuffer import Flatbuffer, FlatbufferError, Table
+from course.tflite._plan import Placement, Plan, planned
 from course.tflite.run import ModelError, read_model
 
 __all__ = ["Buffer", "Operator", "Placement", "Plan", "Report", "Tensor", "inspect"]
 
-#: TFLite Micro aligns what it plans to so many bytes (MicroArenaBufferAlignment).
-ALIGNMENT = 16
-
-# A model with more tensors to place than this runs on no board, and placing takes their square.
-_MOST_PLANNED = 2000
 # TensorFlow's own tensors have at most 8 axes (TfLiteIntArray has no limit of its own).
 _MOST_AXES = 32
-# Control flow of models in use is one or two graphs deep.
-_DEEPEST = 8
 # One tensor; the largest computers of today hold less.
 _MOST_BYTES = 1 << 44
 
@@ -146,55 +139,6 @@ class Buffer:
     bytes: int
     start: int
     tensors: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where and how long a tensor lives in the tensor arena.
-
-    Attributes
-    ----------
-    tensor : (subgraph, index).
-    name : the tensor's name.
-    first, last : the steps of the computation between which it is needed; step 0 is before the
-        first operator, when the input is filled in.
-    start, bytes : where it lies in the arena, with its length rounded up to 16 bytes.
-    """
-
-    tensor: tuple[int, int]
-    name: str
-    first: int
-    last: int
-    start: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Tensors placed in the arena as TFLite Micro places them: the largest first.
-
-    Attributes
-    ----------
-    bytes : length of the planned part, which TFLite Micro calls the head.
-    most_at_once : bytes of the tensors that are needed at the busiest step; no plan can be shorter.
-    persistent_bytes : estimate of what TFLite Micro keeps besides, at the arena's other end: one
-        record for each tensor and operator, and the operators' own numbers.
-    planning_bytes : what planning itself needs for a moment in place of the planned part.
-    steps : steps of the computation.
-    placements : in the order of their tensors.
-    """
-
-    bytes: int
-    most_at_once: int
-    persistent_bytes: int
-    planning_bytes: int
-    steps: int
-    placements: tuple[Placement, ...]
-
-    @property
-    def whole(self) -> int:
-        """Estimated bytes of the whole arena."""
-        return max(self.bytes, self.planning_bytes) + self.persistent_bytes
 
 
 @dataclass(frozen=True, repr=False)
@@ -406,7 +350,7 @@ def _report_on(data: bytes) -> Report:
         inputs=inputs,
         outputs=outputs,
         parts=MappingProxyType({part: counted[part] for part in PARTS if counted.get(part)}),
-        arena=_planned(tensors, operators, ends),
+        arena=planned(tensors, operators, ends),
         fixed_batch=all(-1 not in each.signature for each in inputs),
     )
 
@@ -674,174 +618,6 @@ def _method(name: str, kind: str) -> str | None:
         return None
     words = "".join(word.capitalize() for word in name.split("_"))
     return _METHODS.get(name, "Add" + words.replace("2d", "2D"))
-
-
-# --- the tensor arena ---------------------------------------------------------------------------
-
-
-def _planned(
-    tensors: Sequence[Sequence[Tensor]],
-    operators: Sequence[Operator],
-    ends: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
-) -> Plan | None:
-    """Place every computed tensor as TFLite Micro's greedy planner does.
-
-    Sources: micro_allocation_info.cc and greedy_memory_planner.cc of tflite-micro.
-    """
-    wanted = [
-        each
-        for own in tensors
-        for each in own
-        if not each.constant and not each.variable and each.bytes
-    ]
-    if len(wanted) > _MOST_PLANNED:
-        return None
-    lives = _Lives(tensors, operators, ends)
-    if not lives.follow(0):
-        return None  # graphs that call each other without end
-    rows = [
-        (each, -(-each.bytes // ALIGNMENT) * ALIGNMENT, *lives.of((each.subgraph, each.index)))
-        for each in wanted
-    ]
-    placed: list[tuple[int, int, int, int]] = []  # start, bytes, first, last; by start
-    starts: dict[tuple[int, int], int] = {}
-    # Sorting keeps the order of equals, as TFLite Micro's does.
-    for each, length, first, last in sorted(rows, key=lambda row: -row[1]):
-        start = 0
-        for other_start, other_length, other_first, other_last in placed:
-            if other_first > last or first > other_last:
-                continue
-            if other_start - start >= length:
-                break
-            start = max(start, other_start + other_length)
-        bisect.insort(placed, (start, length, first, last))
-        starts[each.subgraph, each.index] = start
-    placements = tuple(
-        Placement((each.subgraph, each.index), each.name, first, last,
-                  starts[each.subgraph, each.index], length)
-        for each, length, first, last in rows
-    )  # fmt: skip
-    return Plan(
-        bytes=max((each.start + each.bytes for each in placements), default=0),
-        most_at_once=_busiest(placements),
-        persistent_bytes=_persistent(tensors, operators, ends),
-        planning_bytes=_INFO_BYTES * sum(map(len, tensors)) + _PLANNED_BYTES * len(wanted) + 16,
-        steps=lives.step + 1,
-        placements=placements,
-    )
-
-
-class _Lives:
-    """First and last step at which each tensor is needed."""
-
-    def __init__(
-        self,
-        tensors: Sequence[Sequence[Tensor]],
-        operators: Sequence[Operator],
-        ends: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
-    ) -> None:
-        self._ends = ends
-        self._operators: list[list[Operator]] = [[] for _ in tensors]
-        for each in operators:
-            self._operators[each.subgraph].append(each)
-        self._lives: dict[tuple[int, int], list[int]] = {}
-        self._left = 4 * _MOST_PLANNED + len(operators)
-        self.step = 0
-
-    def of(self, tensor: tuple[int, int]) -> tuple[int, int]:
-        """Its first and last step; -1 where nothing makes or uses it."""
-        first, last = self._lives.get(tensor, (-1, -1))
-        return first, last
-
-    def follow(self, graph: int, depth: int = 0) -> bool:
-        """Run through a graph; False where it calls itself or others too often."""
-        if not 0 <= graph < len(self._ends) or depth > _DEEPEST:
-            return False
-        inputs, outputs = self._ends[graph]
-        self._made(graph, (*inputs, *outputs))
-        for each in self._operators[graph]:
-            self.step += 1
-            self._left -= 1
-            if self._left < 0:
-                return False
-            self._made(graph, each.outputs)
-            for option in _GRAPHS.get(each.name, ()):
-                if option in each.options:
-                    self.step += 1
-                    if not self.follow(each.options[option], depth + 1):
-                        return False
-            self._used(graph, (*each.inputs, *each.outputs))
-        self._used(graph, outputs)
-        return True
-
-    def _made(self, graph: int, tensors: Sequence[int]) -> None:
-        for at in tensors:
-            self._lives[graph, at] = [self.step, self.step]
-
-    def _used(self, graph: int, tensors: Sequence[int]) -> None:
-        for at in tensors:
-            self._lives.setdefault((graph, at), [-1, -1])[1] = self.step
-
-
-_GRAPHS = {
-    "IF": ("then_subgraph", "else_subgraph"),
-    "WHILE": ("condition_subgraph", "body_subgraph"),
-    "CALL_ONCE": ("init_subgraph",),
-}
-
-
-def _busiest(placements: Sequence[Placement]) -> int:
-    changes: dict[int, int] = {}
-    for each in placements:
-        changes[each.first] = changes.get(each.first, 0) + each.bytes
-        changes[each.last + 1] = changes.get(each.last + 1, 0) - each.bytes
-    most = now = 0
-    for step in sorted(changes):
-        now += changes[step]
-        most = max(most, now)
-    return most
-
-
-# Fitted to what TFLite Micro 0.dev20261023 records on x86-64 for a dozen models: its own objects,
-# a TfLiteEvalTensor for each tensor, a TfLiteTensor with its quantization for each input and
-# output, a NodeAndRegistration, the options and the kernel's numbers for each operator, and a
-# multiplier and a shift for each channel that has a scale of its own.
-_OWN_BYTES, _TENSOR_BYTES, _END_BYTES, _OPERATOR_BYTES, _CHANNEL_BYTES = 530, 24, 96, 172, 8
-# Two tables of 513 numbers for a softmax of 16 bits (softmax_common.cc).
-_SOFTMAX_BYTES = 2 * 513 * 2
-# While it plans: an AllocationInfo for each tensor (micro_allocation_info.h), and what
-# GreedyMemoryPlanner::per_buffer_size() says for each that it places.
-_INFO_BYTES, _PLANNED_BYTES = 32, 44
-
-
-def _persistent(
-    tensors: Sequence[Sequence[Tensor]],
-    operators: Sequence[Operator],
-    ends: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
-) -> int:
-    channels = tables = 0
-    for each in operators:
-        own = tensors[each.subgraph]
-        given = [own[at] for at in each.inputs if at >= 0]
-        weights = given[1] if len(given) > 1 and given[1].constant else None
-        if each.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
-            made = each.output_shapes[0] if each.output_shapes else None
-            channels += made[-1] if weights and made else 0
-        elif each.name == "FULLY_CONNECTED" and weights and len(weights.scale) > 1:
-            channels += len(weights.scale)
-        elif each.name == "SOFTMAX" and given and given[0].dtype == "int16":
-            tables += _SOFTMAX_BYTES
-    variables = sum(each.bytes for own in tensors for each in own if each.variable)
-    amount = (
-        _OWN_BYTES
-        + _TENSOR_BYTES * sum(map(len, tensors))
-        + _END_BYTES * sum(map(len, ends[0]))
-        + _OPERATOR_BYTES * len(operators)
-        + _CHANNEL_BYTES * channels
-        + variables
-        + tables
-    )
-    return -(-amount // ALIGNMENT) * ALIGNMENT
 
 
 def _shape(shape: Sequence[int]) -> str:
