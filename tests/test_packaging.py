@@ -167,6 +167,8 @@ GRADING = files(
     "autograder/nbgrader_config.py",
     "autograder/plugins.py",
 )
+#: What runs only where the extra `npu` is.
+NPU = files("course/tflite/_vela.py")
 TESTS = files("tests/**/*.py")
 OURS = {"autograder", "course", "tests"}
 
@@ -187,7 +189,7 @@ def declared(*groups):
 
 
 def test_everything_a_learner_runs_is_declared():
-    learned = [path for path in TAUGHT if path not in GRADING]
+    learned = [path for path in TAUGHT if path not in (*GRADING, *NPU)]
     undeclared = third_party(learned).keys() - declared(BASE)
     assert {name: third_party(learned)[name] for name in undeclared} == {}
 
@@ -195,6 +197,11 @@ def test_everything_a_learner_runs_is_declared():
 def test_everything_that_grades_is_declared():
     undeclared = third_party(GRADING).keys() - declared(BASE, OPTIONAL["grading"])
     assert {name: third_party(GRADING)[name] for name in undeclared} == {}
+
+
+def test_everything_that_compiles_for_an_npu_is_declared():
+    undeclared = third_party(NPU).keys() - declared(BASE, OPTIONAL["npu"])
+    assert {name: third_party(NPU)[name] for name in undeclared} == {}
 
 
 def test_everything_a_test_imports_is_declared():

@@ -97,6 +97,7 @@ dependencies = {json.dumps(lines)}
 
 [project.optional-dependencies]
 grading = []
+npu = []
 test = ["mini-extra>=1,<2"]
 """,
             "utf-8",

@@ -44,6 +44,13 @@ def figures():
         "gate_strip": plots.gate_strip(
             [1, 2, 3], [0.1, 0.5, 0.1], [(1.5, 2.5)], threshold=0.2, title="Awake"
         ),
+        "hex_dump": plots.hex_dump(b"TFL3", ["identifier"] * 4, title="A model"),
+        "operator_columns": plots.operator_columns(
+            {"free": ["SHAPE", "ADD"], "fixed": ["ADD"]}, title="One more"
+        ),
+        "difference_strips": plots.difference_strips(
+            {"phone": [0, 1e-7], "hollow": [np.nan, np.nan]}, tolerance=1e-4, title="Apart"
+        ),
     }
 
 
@@ -236,3 +243,40 @@ def test_what_is_no_picture_is_refused(wrong):
 def test_stages_without_a_time_are_refused(wrong):
     with pytest.raises(ValueError, match="time above 0"):
         plots.stage_bars(wrong, title="None")
+
+
+def test_a_dump_shows_bytes_as_letters_and_counts_their_kinds():
+    kinds = ["position"] * 4 + ["identifier"] * 4
+    figure = plots.hex_dump(b"\x1c\0\0\0TFL3", kinds, first=16, title="A model")
+    assert "4 position, 4 identifier" in figure.alt
+    assert "....TFL3" in figure.alt
+
+
+@pytest.mark.parametrize("kinds", [[], ["identifier"], ["treasure"] * 2])
+def test_a_dump_needs_a_known_kind_for_each_byte(kinds):
+    with pytest.raises(ValueError, match="a known kind for each"):
+        plots.hex_dump(b"ab", kinds, title="A model")
+
+
+def test_operators_that_only_one_model_has_are_named_in_the_alt_text():
+    figure = plots.operator_columns(
+        {"free": ["SHAPE", "CONV_2D", "SHAPE"], "fixed": ["CONV_2D"]}, title="More"
+    )
+    assert "free has 3: SHAPE, CONV_2D, SHAPE" in figure.alt
+    assert "Only the first has SHAPE, SHAPE." in figure.alt
+
+
+def test_three_models_are_too_many_for_two_columns():
+    with pytest.raises(ValueError, match="no more and no fewer"):
+        plots.operator_columns({"a": [], "b": [], "c": []}, title="More")
+
+
+def test_answers_that_are_no_number_are_counted_and_not_drawn_as_zero():
+    figure = plots.difference_strips({"hollow": [np.nan, 0.5, np.nan]}, title="Apart")
+    assert "hollow: at most 0.5. hollow: 2 answers are no number." in figure.alt
+
+
+@pytest.mark.parametrize("wrong", [{}, {"a": []}, {"a": [-1.0]}])
+def test_a_difference_below_zero_and_none_at_all_are_refused(wrong):
+    with pytest.raises(ValueError, match="0 or more, or NaN"):
+        plots.difference_strips(wrong, title="Apart")

@@ -18,6 +18,7 @@ SCRIPTS = [
     ("confusion_explorer",),
     ("feature_scatter",),
     ("gate_explorer",),
+    ("hex_view",),
     ("learning_curve",),
     ("link_explorer",),
     ("quiz",),
@@ -74,6 +75,8 @@ def example(name, label="walking"):
         return widgets.GateExplorer(
             [0.0, 1.0], [(1, 2)], piece_s=1, joules_per_day=float, battery_joules=10, unit=label
         )
+    if name == "HexView":
+        return widgets.HexView(b"\x1c\0\0\0TFL3" + label.encode())
     if name == "SensorPlayer":
         return widgets.SensorPlayer(
             rng.normal(size=(50, 3)),
