@@ -1259,3 +1259,458 @@ def difference_strips(
         f"Differences of {len(rows)} models on a logarithmic axis: {_sentence(title)} "
         + " ".join(sentences),
     )
+
+
+# --- quantization (Module 06) -------------------------------------------------------------------
+
+
+def number_line(values: Any, *, low: float, high: float, unit: str = "", title: str) -> HouseFigure:
+    """Draw a histogram of real numbers, and the range that 256 steps cover.
+
+    Parameters
+    ----------
+    values : array_like
+        Real numbers of any shape; there may be none.
+    low, high : float
+        Lowest and highest number that can be stored.
+    unit : str
+        Unit of all of them.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If the range has no length, or a value is not finite.
+    """
+    flat = np.asarray(values, float).ravel()
+    if not (low < high and np.isfinite([low, high]).all() and np.isfinite(flat).all()):
+        raise ValueError(f"The range from {low} to {high} has no length, or a value is not finite.")
+    furthest = float(np.abs(np.r_[flat, low, high]).max())
+    step = (high - low) / 255
+    outside = (flat < low - step / 2) | (flat > high + step / 2)
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(_WIDTH, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        edges = np.linspace(-1.05 * furthest, 1.05 * furthest, 101)
+        for chosen, colour, name in (
+            (~outside, BLUE, "can be stored"),
+            (outside, VERMILLION, "beyond the range: stored as its end"),
+        ):
+            if chosen.any():
+                axes.hist(flat[chosen], edges, color=colour, label=name)
+        axes.axvspan(low, high, color=BLUE, alpha=0.1, linewidth=0)
+        for end, stored, side in ((low, "−128", "right"), (high, "127", "left")):
+            axes.axvline(end, color=INK)
+            axes.annotate(
+                stored, (end, 1.0), (0, -12), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha=side, va="top", fontweight="bold",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+            )  # fmt: skip
+        if len(flat):
+            # Roots, so that rare values can be seen beside common ones.
+            axes.set_yscale("function", functions=(np.sqrt, np.square))
+            axes.set_ylim(0)
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            figure.legend(loc="outside lower center", ncols=2)
+        axes.set_ylabel("How many")
+        axes.set_xlabel(f"Value ({unit})" if unit else "Value")
+        axes.set_title(_wrapped(title))
+    counted = (
+        f" Of {len(flat):,} values {_percent(outside.mean(), 1)} lie beyond." if len(flat) else ""
+    )
+    return HouseFigure(
+        figure,
+        f"Histogram with a range: {_sentence(title)} int8 covers {low:.4g} to {high:.4g} {unit} "
+        f"in steps of {step:.3g}.{counted}",
+    )
+
+
+def before_and_after(
+    before: Any, stored: Any, after: Any, *, title: str, quantity: str = "weights"
+) -> HouseFigure:
+    """Draw numbers before quantization, as they are stored, and what got lost on the way.
+
+    Parameters
+    ----------
+    before : array_like
+        Real numbers of any shape.
+    stored : array_like
+        The whole numbers that stand for them, in the same order.
+    after : array_like
+        The real numbers that those mean.
+    title : str
+        The finding, in a sentence.
+    quantity : str
+        What the numbers are.
+
+    Raises
+    ------
+    ValueError
+        If the three differ in length, are empty, or hold a number that is not finite.
+    """
+    real, whole, back = (np.asarray(each, float).ravel() for each in (before, stored, after))
+    if not (len(real) == len(whole) == len(back) > 0):
+        raise ValueError(
+            f"There are {len(real)} numbers before, {len(whole)} stored and {len(back)} after; "
+            "they must be as many."
+        )
+    if not all(np.isfinite(each).all() for each in (real, whole, back)):
+        raise ValueError("A number is NaN or infinite.")
+    lost = back - real
+    with mpl.rc_context({**HOUSE_STYLE, "axes.titlesize": 12, "axes.titleweight": "normal"}):
+        figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        left.hist(real, 60, color=BLUE)
+        left.set_title(f"Before: {len(real):,} {quantity}")
+        left.set_xlabel("Real value")
+        left.set_ylabel("How many")
+        kinds, counts = np.unique(whole, return_counts=True)
+        middle.bar(kinds, counts, width=1.0, color=GREEN)
+        middle.set_title(f"Stored on {len(kinds)} steps")
+        middle.set_xlabel("Stored number")
+        middle.set_xticks((-128, 0, 127))
+        right.hist(lost, 30, color=VERMILLION)
+        right.set_title("Lost")
+        right.set_xlabel("After minus before")
+        right.xaxis.set_major_locator(MaxNLocator(2))
+        for axes in (left, middle, right):
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
+    return HouseFigure(
+        figure,
+        f"Three histograms: {_sentence(title)} Before: {len(real):,} {quantity} from "
+        f"{real.min():.3g} to {real.max():.3g}. Stored: {len(kinds)} different whole numbers from "
+        f"{whole.min():.0f} to {whole.max():.0f}. Lost: at most {np.abs(lost).max():.2g}.",
+    )
+
+
+def models_compared(entries: Sequence[Any], *, title: str) -> HouseFigure:
+    """Draw bytes, accuracy, tensor arena and time of a few models side by side.
+
+    Parameters
+    ----------
+    entries : sequence
+        Objects with ``name``, ``bytes``, ``accuracy`` (0 to 1), ``arena_bytes`` and
+        ``microseconds``, such as :class:`course.tflite.Scoreboard` holds; a figure that is None is
+        shown as a gap.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no model.
+    """
+    rows = list(entries)
+    if not rows:
+        raise ValueError("There is no model to draw.")
+    names = [_name(each.name, 26) for each in rows]
+    panels = (
+        ("File (kB)", [each.bytes / 1000 for each in rows], "{:.1f}", "–"),
+        ("Right (%)", [_times(each.accuracy, 100) for each in rows], "{:.1f}", "–"),
+        ("Arena (kB)", [_times(each.arena_bytes, 0.001) for each in rows], "{:.1f}", "no board"),
+        ("Time here (µs)", [each.microseconds for each in rows], "{:.3g}", "–"),
+    )
+    colours = [BLUE, SKY, GREEN, ORANGE, PURPLE, VERMILLION]
+    with mpl.rc_context({**HOUSE_STYLE, "axes.titlesize": 12, "axes.titleweight": "normal"}):
+        figure = Figure(figsize=(_WIDTH, 1.2 + 0.42 * len(rows)), layout="constrained")
+        plots = figure.subplots(1, len(panels), sharey=True)
+        places = np.arange(len(rows))
+        for axes, (heading, values, form, missing) in zip(plots, panels, strict=True):
+            most = max((value for value in values if value is not None), default=0) or 1
+            for place, value in zip(places, values, strict=True):
+                colour = colours[place % len(colours)]
+                axes.barh(place, value or 0, height=0.62, color=colour)
+                words = missing if value is None else form.format(value)
+                axes.annotate(
+                    words, (value or 0, place), (4, 0), textcoords="offset points", va="center",
+                    fontsize=11, color=MUTED if value is None else INK,
+                    fontweight="normal" if value is None else "bold",
+                )  # fmt: skip
+            axes.set_title(heading)
+            axes.set_xlim(0, 1.65 * most)
+            axes.set_xticks([])
+            axes.grid(False)
+            axes.spines["bottom"].set_visible(False)
+            axes.tick_params(axis="y", length=0)
+        plots[0].set_yticks(places, names)
+        plots[0].invert_yaxis()
+        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
+    sentences = []
+    for at, name in enumerate(names):
+        said = ", ".join(
+            f"{heading} {missing if values[at] is None else form.format(values[at])}"
+            for heading, values, form, missing in panels
+        )
+        sentences.append(f"{name}: {said}.")
+    return HouseFigure(
+        figure, f"Bars for {len(rows)} models: {_sentence(title)} {' '.join(sentences)}"
+    )
+
+
+def file_parts(files: Mapping[str, Mapping[str, int]], *, title: str) -> HouseFigure:
+    """Draw what the bytes of some files are, one bar a file.
+
+    Parameters
+    ----------
+    files : Mapping[str, Mapping[str, int]]
+        A name, and the bytes of each part of that file, such as `parts` of the report of
+        :func:`course.tflite.inspect`.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or one has no bytes.
+    """
+    rows = {_name(name, 26): dict(parts) for name, parts in files.items()}
+    if not rows or not all(sum(parts.values()) > 0 for parts in rows.values()):
+        raise ValueError("Every file needs parts with a number of bytes.")
+    kinds = _unique(*rows.values())
+    # Small parts share a colour: six can be told apart.
+    large = sorted(kinds, key=lambda kind: -max(parts.get(kind, 0) for parts in rows.values()))[:5]
+    shown = [kind for kind in kinds if kind in large]
+    shown += ["other"] if len(kinds) > len(shown) else []
+    colours = dict(zip(shown, (BLUE, ORANGE, SKY, PURPLE, GREEN, RULE), strict=False))
+    sentences = []
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid.axis": "x"}):
+        figure = Figure(figsize=(_WIDTH, 1.8 + 0.5 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        for place, (name, parts) in enumerate(rows.items()):
+            left = 0.0
+            for kind in shown:
+                size = parts.get(kind, 0) if kind != "other" else (
+                    sum(parts.values()) - sum(parts.get(each, 0) for each in large))  # fmt: skip
+                label = kind if place == 0 else None
+                axes.barh(place, size / 1000, 0.62, left, color=colours[kind], label=label)
+                left += size / 1000
+            axes.annotate(
+                f"{left:.1f} kB", (left, place), (5, 0), textcoords="offset points", va="center",
+                fontweight="bold",
+            )  # fmt: skip
+            listed = ", ".join(f"{kind} {size:,}" for kind, size in parts.items())
+            sentences.append(f"{name}: {sum(parts.values()):,} bytes, of which {listed}.")
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1.18 * max(sum(parts.values()) for parts in rows.values()) / 1000)
+        axes.set_xlabel("Bytes of the file (kB)")
+        figure.suptitle(_wrapped(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.legend(loc="outside lower center", ncols=3, fontsize=10.5)
+    return HouseFigure(figure, f"Stacked bars: {_sentence(title)} {' '.join(sentences)}")
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value
+
+
+# --- Module 07: smaller and faster ------------------------------------------------------------
+
+
+def size_curves(
+    points: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    title: str,
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> HouseFigure:
+    """Draw accuracy against packed bytes, one line for each way to make a model smaller.
+
+    Parameters
+    ----------
+    points : Mapping[str, sequence of (float, float)]
+        Name → (bytes when packed, accuracy from 0 to 1) of each model; a single one has no line.
+    title : str
+        The finding, in a sentence.
+    notes : Mapping[str, sequence of str], optional
+        Name → a few letters beside each of its points.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or the notes do not fit the points.
+    """
+    lines = {_name(name, 40): np.array(each, float) for name, each in points.items() if len(each)}
+    written = {_name(name, 40): list(each) for name, each in (notes or {}).items()}
+    if not lines or any(len(written[name]) != len(lines.get(name, ())) for name in written):
+        raise ValueError("There must be a model, and each note needs a point of its own.")
+    sentences = []
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(_WIDTH, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        colours = (INK, VERMILLION, BLUE, GREEN, PURPLE)
+        for number, (name, each) in enumerate(lines.items()):
+            kilobytes, right = each[:, 0] / 1000, 100 * each[:, 1]
+            axes.plot(
+                kilobytes, right, marker=_MARKERS[number % len(_MARKERS)], markersize=8,
+                color=colours[number % len(colours)], label=name,
+            )  # fmt: skip
+            for place, words in enumerate(written.get(name, ())):
+                axes.annotate(
+                    _name(words, 20), (kilobytes[place], right[place]), (7, -13),
+                    textcoords="offset points", fontsize=11,
+                    color=colours[number % len(colours)],
+                )  # fmt: skip
+            listed = ", ".join(f"{one[0] / 1000:.1f} kB {100 * one[1]:.0f} %" for one in each)
+            sentences.append(f"{name}: {listed}.")
+        most = max(each[:, 0].max() for each in lines.values()) / 1000
+        axes.set_xlim(0, 1.08 * most)
+        axes.set_ylim(0, 104)
+        axes.set_xlabel("Size of the packed file (kB)")
+        axes.set_ylabel("Accuracy on new people (%)")
+        axes.legend(loc="lower right")
+        _title_across(figure, title)
+    return HouseFigure(
+        figure, f"Accuracy against packed size: {_sentence(title)} {' '.join(sentences)}"
+    )
+
+
+def share_bars(shares: Mapping[str, float], *, whole: str, title: str) -> HouseFigure:
+    """Draw what is left of something by several measures, against a line at 100 %.
+
+    Parameters
+    ----------
+    shares : Mapping[str, float]
+        A measure and what is left by it, 1 for all of it; from top to bottom.
+    whole : str
+        What the line stands for.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no measure, or a share is not finite or below 0.
+    """
+    rows = {_name(name, 40): 100 * float(value) for name, value in shares.items()}
+    if not rows or not all(np.isfinite(value) and value >= 0 for value in rows.values()):
+        raise ValueError("Every measure needs a share of 0 or more, and there must be a measure.")
+    with mpl.rc_context({**HOUSE_STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(_WIDTH, 1.35 + 0.55 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        # The first is what was promised, the others are what came of it.
+        colours = [BLUE] + [SKY] * (len(rows) - 1)
+        axes.barh(range(len(rows)), list(rows.values()), height=0.62, color=colours)
+        for place, value in enumerate(rows.values()):
+            axes.annotate(
+                f"{value:.0f} %", (value, place), (6, 0), textcoords="offset points",
+                va="center", fontweight="bold",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+            )  # fmt: skip
+        axes.axvline(100, color=INK, linewidth=1.4, linestyle="--", zorder=0.5)
+        axes.annotate(
+            _name(whole, 40), (100, 1), (0, 4), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha="center", fontsize=11.5,
+        )  # fmt: skip
+        axes.set_xlim(0, max(125, 1.2 * max(rows.values())))
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(f"Left of {_name(whole, 40)} (%)")
+        _title_across(figure, title)
+    listed = ", ".join(f"{name} {value:.0f} %" for name, value in rows.items())
+    return HouseFigure(
+        figure, f"Bars, where 100 % is {_name(whole, 40)}: {_sentence(title)} {listed}."
+    )
+
+
+def published_models(models: Sequence[Any], *, title: str) -> HouseFigure:
+    """Draw published models: time to the right, accuracy up, the file's size as the dot's area.
+
+    Parameters
+    ----------
+    models : sequence
+        Objects with ``model``, ``device``, ``milliseconds``, ``megabytes``, ``accuracy`` (0 to 1)
+        and ``source``, as :func:`course.tflite.profile.published` gives them.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one lacks its size or accuracy.
+    """
+    rows = list(models)
+    if not rows or not all(each.megabytes and each.accuracy for each in rows):
+        raise ValueError("Each model needs a size and an accuracy, and there must be a model.")
+    devices = ", ".join(dict.fromkeys(each.device for each in rows))
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(_WIDTH, 4.0), layout="constrained")
+        axes = figure.add_subplot()
+        for number, each in enumerate(rows):
+            colour = (GREEN, SKY, BLUE)[number % 3]
+            axes.scatter(
+                each.milliseconds, 100 * each.accuracy, s=24 * each.megabytes, color=colour,
+                alpha=0.85, linewidths=0, zorder=3,
+            )  # fmt: skip
+            radius = np.sqrt(24 * each.megabytes / np.pi)
+            # Beside it where another dot stands close on the right, else below.
+            crowded = any(1 < one.milliseconds / each.milliseconds < 3 for one in rows)
+            axes.annotate(
+                f"{each.model}\n{each.megabytes:g} MB", (each.milliseconds, 100 * each.accuracy),
+                (-radius - 6, 0) if crowded else (0, -radius - 6), textcoords="offset points",
+                ha="right" if crowded else "center", va="center" if crowded else "top",
+                fontsize=11, linespacing=1.2,
+            )  # fmt: skip
+        axes.set_xscale("log")
+        times = [each.milliseconds for each in rows]
+        axes.set_xlim(min(times) / 2.6, max(times) * 2.6)
+        axes.xaxis.set_major_locator(FixedLocator([10, 20, 50, 100, 200, 500]))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        scores = [100 * each.accuracy for each in rows]
+        axes.set_ylim(min(scores) - 4.5, max(scores) + 3)
+        axes.set_xlabel(f"Time of one picture on a {devices} (ms, logarithmic)")
+        axes.set_ylabel("Top-1 accuracy (%)")
+        _title_across(figure, title)
+    listed = "; ".join(
+        f"{each.model}: {each.megabytes:g} MB, {each.milliseconds:g} ms, "
+        f"{100 * each.accuracy:.1f} %"
+        for each in rows
+    )
+    sources = "; ".join(dict.fromkeys(each.source for each in rows))
+    return HouseFigure(
+        figure, f"Published models on a {devices}: {_sentence(title)} {listed}. Source: {sources}."
+    )
+
+
+def weight_histogram(weights: Any, *, cut: float, title: str) -> HouseFigure:
+    """Draw how many weights have which value, those nearer to zero than ``cut`` set apart.
+
+    Parameters
+    ----------
+    weights : array_like
+        Weights of any shape.
+    cut : float
+        Weights between -cut and cut are pruned.
+    title : str
+        The finding, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If there is no weight, or one is not finite.
+    """
+    values = np.asarray(weights, float).ravel()
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError("The histogram needs at least one weight, and finite ones.")
+    most = np.abs(values).max() or 1.0
+    edges = np.linspace(-most, most, 62)
+    gone = np.abs(values) < cut
+    with mpl.rc_context(HOUSE_STYLE):
+        figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.hist(values[~gone], edges, color=BLUE, label="kept")
+        axes.hist(values[gone], edges, color=VERMILLION, label="set to 0")
+        axes.set_xlabel("Weight")
+        axes.set_ylabel("Weights")
+        axes.legend(loc="upper right")
+        _title_across(figure, title)
+    return HouseFigure(
+        figure,
+        f"Histogram of {len(values):,} weights: {_sentence(title)} {gone.sum():,} of them lie "
+        f"nearer to zero than {cut:.3g}.",
+    )

@@ -1,5 +1,6 @@
 """The hex view: what it names in a model file, and that no file of any kind harms it."""
 
+import itertools
 import struct
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_no_header_harms_it_and_named_parts_stay_inside_and_apart(place, rest):
     data = struct.pack("<I", place) + b"TFL3" + rest
     parts = HexView(data).parts
     assert all(0 <= each.start < each.end <= len(data) for each in parts)
-    assert all(one.end <= other.start for one, other in zip(parts, parts[1:], strict=False))
+    assert all(one.end <= other.start for one, other in itertools.pairwise(parts))
 
 
 @settings(max_examples=40, deadline=None)
