@@ -40,6 +40,8 @@ def renew(slug: str) -> list[Path]:
         if run.problems:
             raise RuntimeError("\n".join(run.problems))
         for wanted in module.builds:
+            if wanted in _converted():
+                continue
             found = next(Path(name).rglob(wanted), None)
             if found is None:
                 raise RuntimeError(f"The solution of {slug} leaves no {wanted}.")
@@ -49,6 +51,12 @@ def renew(slug: str) -> list[Path]:
                 converted.write_bytes(artefacts.converted(found))
                 kept.append(converted)
     return kept
+
+
+def _converted() -> set[str]:
+    """Names of the files that are conversions of what a module builds."""
+    built = [name for module in syllabus.modules() for name in module.builds]
+    return {f"{Path(name).stem}.tflite" for name in built if name.endswith(".keras")}
 
 
 def main(*slugs: str) -> None:

@@ -131,7 +131,12 @@ def _section(title: str, body: str) -> str:
 
 
 def _svg(width: float, height: float, alt: str, body: str, *, fixed: bool = False) -> str:
-    size = f"width: {width:.0f}px" if fixed else "max-width: 100%; height: auto"
+    # JupyterLab narrows every drawing to its column; this one scrolls instead.
+    size = (
+        f"width: {width:.0f}px; max-width: none; height: {height:.0f}px"
+        if fixed
+        else "max-width: 100%; height: auto"
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" role="img" aria-label="{_attribute(alt)}" '

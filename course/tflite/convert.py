@@ -462,8 +462,9 @@ def _told(error: Exception) -> str:
     names = sorted({first or second for first, second in missing})
     named = re.search(r"(?:ops?|operators?):\s*((?:tf\.|TF )?[A-Z]\w+(?:, [A-Z]\w+)*)", text)
     if "Flex" in text or "custom op" in text or "custom implementation" in text:
-        flex = re.search(r"[Ff]lex ops?:\s*([\w, ]+)", text)
-        custom = re.search(r"[Cc]ustom ops?:\s*([\w, ]+)", text)
+        # What follows may be the address of a guide instead.
+        flex = re.search(r"[Ff]lex ops?:(?!\s*http)\s*([\w, ]+)", text)
+        custom = re.search(r"[Cc]ustom ops?:(?!\s*http)\s*([\w, ]+)", text)
         which = flex or custom or named
         label = which.group(1).strip() if which else ", ".join(names) or "an operator"
         return (

@@ -60,6 +60,12 @@ def _add_pair(new: Any, layer: Any, made: Any, halves: Callable, keras: Any) -> 
         raise ModelError(
             "The pair must be a list of two layers: a DepthwiseConv2D, then a Conv2D of size 1."
         )
+    down, across = made[0].strides
+    if down != across:
+        raise ModelError(
+            f"The depthwise layer has strides of {down} and {across}. TensorFlow trains only equal "
+            "ones: give it the first for both."
+        )
     weights = layer.get_weights()
     try:
         for each in made:

@@ -340,11 +340,12 @@ class Int8Model(Check):
         model, (float_scores,) = outputs
         windows, labels = np.asarray(inputs.calls[0][0], np.float32), inputs.key
         yield require.quantized_io(model, next='Convert with quantize="int8", and leave out io.')
-        yield require.weights_ratio(model)
-        yield require.size(model, MOST_BYTES)
+        # A model of the right form that knows nothing earns a third.
+        yield require.weights_ratio(model, weight=0.5)
+        yield require.size(model, MOST_BYTES, weight=0.5)
         yield _arena(model)
-        yield require.dense_scales(model)
-        yield require.fixed_batch(model, weight=0.5)
+        yield require.dense_scales(model, weight=0.5)
+        yield require.fixed_batch(model, weight=0.25)
         yield _float(float_scores, labels)
         yield _drop(model, windows, labels, float_scores)
         # Every third window: the ranges of 400 are as wide.
@@ -413,14 +414,17 @@ def strangers(seed: int) -> gestures.Dataset:
 def _arena(model: ModelFile) -> Finding:
     try:
         return require.arena(
-            model, MOST_ARENA_BYTES, next='Convert with quantize="int8", and leave out io.'
+            model,
+            MOST_ARENA_BYTES,
+            weight=0.5,
+            next='Convert with quantize="int8", and leave out io.',
         )
     except EvidenceError as error:
         # Float16 and dynamic range are no boards' formats; the other findings still say why.
         return require.holds(
             False, title="Tensor arena", got="the model does not run on a board",
             needed=f"at most {require.kilobytes(MOST_ARENA_BYTES)}", detail=str(error),
-            next='Convert with quantize="int8".',
+            next='Convert with quantize="int8".', weight=0.5,
         )  # fmt: skip
 
 
@@ -438,12 +442,12 @@ def _float(scores: np.ndarray, labels: np.ndarray) -> Finding:
     if np.abs(steps - np.round(steps)).max() < 1e-4:
         return require.holds(
             False, title=title, got="scores in steps of 1/256", needed="those of the float model",
-            detail="These are answers of a quantized model.", weight=0.5,
+            detail="These are answers of a quantized model.", weight=0.25,
             next="Let float_scores ask the Keras model, as in the first cell.",
         )  # fmt: skip
     reached = float((scores.argmax(axis=1) == labels).mean())
     return require.at_least(
-        reached, FLOAT_ACCURACY, title=title, weight=0.5,
+        reached, FLOAT_ACCURACY, title=title, weight=0.25,
         next="Train gesture.keras as Module 02 does, or delete yours to use the course's.",
     )  # fmt: skip
 
@@ -452,11 +456,17 @@ def _drop(
     model: ModelFile, windows: np.ndarray, labels: np.ndarray, float_scores: np.ndarray
 ) -> Finding:
     """Points of accuracy lost, and the usual reasons by name."""
+    title = f"Accuracy lost on {PEOPLE} people you never saw"
+    if not require.weights_ratio(model, 0.99).holds:
+        # Else a float model under another name would earn the most for what it did not do.
+        return require.holds(
+            False, title=title, got="not measured", needed="a quantized model",
+            detail="These weights still take four bytes each.", next="Quantize it first.", weight=4,
+        )  # fmt: skip
     reference = float((float_scores.argmax(axis=1) == labels).mean())
     found = require.accuracy_drop(
-        model, windows, labels, reference, names=LABELS, weight=3,
-        title=f"Accuracy lost on {PEOPLE} people you never saw",
-        next="Calibrate on about a hundred windows of people who use the wand.",
+        model, windows, labels, reference, names=LABELS, weight=4,
+        title=title, next="Calibrate on about a hundred windows of people who use the wand.",
     )  # fmt: skip
     if found.holds:
         return found

@@ -110,3 +110,11 @@ def test_float_scores_of_another_shape_are_refused_in_a_sentence(checks, tmp_pat
     path = artefacts.REFERENCES / "gesture_int8.tflite"
     found = verdict(checks, "int8_model", (path, lambda windows: np.zeros((3, 2))), tmp_path)
     assert "4 scores for each of 1200 windows" in said(found)
+
+
+def test_a_float_model_earns_next_to_nothing(checks, tmp_path):
+    path = artefacts.REFERENCES / "gesture.tflite"
+    with Runner(path) as runner:
+        found = verdict(checks, "int8_model", (path, runner.predict), tmp_path)
+    assert found.fraction < 0.1
+    assert "this is the model before quantization" in said(found)

@@ -1,6 +1,7 @@
 """convert: what comes out answers like Keras, and every silent trap has a sentence."""
 
 import hashlib
+import importlib
 import os
 import signal
 import subprocess
@@ -339,3 +340,15 @@ def test_interrupting_a_conversion_raises_and_gives_stderr_back(keras, capfd):
         convert(model, quantize="int8", representative_dataset=data)
     os.write(2, b"heard")
     assert capfd.readouterr().err.endswith("heard")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "see instructions to implement custom ops: https://example.org/guide\nCustom ops: Cross\n",
+        "Select TF ops: https://example.org\nTF Select ops: Cross\nFlex ops: Cross\nDetails:\n",
+    ],
+)
+def test_a_missing_operator_is_named_and_not_the_guide_to_it(said):
+    module = importlib.import_module("course.tflite.convert")
+    assert "no built-in operator for Cross." in module._told(RuntimeError(said))

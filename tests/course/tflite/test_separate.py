@@ -54,6 +54,13 @@ def test_separated_answers_the_same_where_the_kernel_is_a_product(model):
         (lambda convolution: pair(convolution)[::-1], "list of two layers"),
         (
             lambda convolution: [
+                keras.layers.DepthwiseConv2D((5, 1), (2, 1)),
+                keras.layers.Conv2D(6, 1),
+            ],
+            "only equal ones",
+        ),
+        (
+            lambda convolution: [
                 keras.layers.DepthwiseConv2D((5, 1), use_bias=False),
                 keras.layers.Conv2D(6, 1),
             ],
