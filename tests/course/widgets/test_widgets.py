@@ -21,6 +21,8 @@ SCRIPTS = [
     ("hex_view",),
     ("learning_curve",),
     ("link_explorer",),
+    ("number_line",),
+    ("prune_explorer",),
     ("quiz",),
     ("recording_player",),
     ("sensor_player",),
@@ -96,6 +98,13 @@ def example(name, label="walking"):
     if name == "MicrophoneCapture":
         clips = np.zeros((2, 16_000), np.int16)
         return widgets.MicrophoneCapture([label], fallback={label: clips})
+    if name == "NumberLine":
+        return widgets.NumberLine(rng.normal(size=50), low=-2, high=2, unit=label)
+    if name == "PruneExplorer":
+        return widgets.PruneExplorer(
+            rng.normal(size=50), shares=[0, 0.5], accuracies=[0.9, 0.8], packed_bytes=[900, 500]
+        )
+    assert name == "Quiz", f"There is no example of {name} here."
     return widgets.Quiz(label, {"a": "one", "b": label}, "sum", "card of {}".format)
 
 
