@@ -476,7 +476,7 @@ def _figure(found: Profile, title: str | None) -> HouseFigure:
         axes.set_ylim(rows - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("Time of one run (µs; lines: the middle half of the repeats)")
-        axes.set_title(plots._wrapped(title))
+        axes.set_title(plots.wrapped_title(title))
         figure.legend(loc="outside lower center", ncols=2)
     parts = [
         f"{step.label}: "
@@ -486,7 +486,7 @@ def _figure(found: Profile, title: str | None) -> HouseFigure:
     ]  # fmt: skip
     return plots.HouseFigure(
         figure,
-        f"Bars of the time that operators take: {plots._sentence(title)} {'; '.join(parts)}.",
+        f"Bars of the time that operators take: {plots.as_sentence(title)} {'; '.join(parts)}.",
     )
 
 

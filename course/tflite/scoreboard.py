@@ -388,18 +388,18 @@ def _figure(entries: tuple[Entry, ...], title: str | None) -> HouseFigure:
         points = [_place(axes, size, score) for size, score in zip(sizes, scores, strict=True)]
         taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in points]
         for each, point, size, score in zip(shown, points, sizes, scores, strict=True):
-            words = plots._name(each.name, 26)
+            words = plots.label_text(each.name, 26)
             offset, align = _free(point, words, taken)
             axes.annotate(words, (size, score), offset, textcoords="offset points", ha=align,
                           va="center", fontsize=11)  # fmt: skip
         axes.set_xlabel("Model file (bytes, logarithmic)")
         axes.set_ylabel("Accuracy (%)")
-        axes.set_title(plots._wrapped(title))
+        axes.set_title(plots.wrapped_title(title))
     listed = ", ".join(
         f"{each.name} {each.bytes:,} bytes {100 * each.accuracy:.1f} %" for each in shown
     )
     return plots.HouseFigure(
-        figure, f"Accuracy against bytes of model files: {plots._sentence(title)} {listed}."
+        figure, f"Accuracy against bytes of model files: {plots.as_sentence(title)} {listed}."
     )
 
 
