@@ -38,7 +38,7 @@ from course.plots.house import (
 from course.plots.link import cost_dots, gate_strip, latency_strips
 from course.plots.pipeline import pictures, score_strips, stage_bars
 from course.plots.quantization import before_and_after, file_parts, models_compared, number_line
-from course.plots.shrinking import published_models, share_bars, size_curves, weight_histogram
+from course.plots.shrinking import published_models, share_bars, size_curves
 
 __all__ = [
     "AXIS_COLOURS",
@@ -84,6 +84,5 @@ __all__ = [
     "stage_bars",
     "two_boxes",
     "use_house_style",
-    "weight_histogram",
     "wrapped_title",
 ]

@@ -77,7 +77,7 @@ print(f"{accuracy(whole):.1%} right; {len(whole):,} bytes, packed {packed(whole)
 #
 # Your function receives weights of any shape and the share to set to zero. It returns
 # new weights of the same shape, with the `round(share * weights.size)` weights nearest
-# to zero set to 0, all others as they were. `np.abs` and `np.argsort` or `np.sort` help.
+# to zero set to 0, all others as they were. `np.abs` and `np.argsort` help.
 
 # %% task="smallest-to-zero"
 def prune(weights: np.ndarray, share: float) -> np.ndarray:
@@ -615,9 +615,10 @@ plots.cost_dots(
 
 # %% [markdown]
 # On the machine that wrote this, XNNPACK made the wand five times as fast, and a second
-# thread half as fast again: 3 µs became 7. Two threads wait for each other after every
-# operator, and the wait is longer than the work. The picture model has work to share, as
-# long as a second core is idle: while something else ran on this machine, it lost, too.
+# thread halved that: 3 µs became 6. Two threads wait for each other after every
+# operator, and the wait is longer than the work. The picture model has work to share,
+# as long as a second core is idle. While something else ran on this machine, a second
+# thread gained nothing there either.
 #
 # A GPU is the same story writ large. It is fast once the numbers are there, and they
 # have to travel. So switch a delegate on, and measure on the device that you ship.
@@ -627,8 +628,8 @@ plots.cost_dots(
 #
 # Your function receives N windows in g, shape (N, 128, 3). It returns the scores of
 # `gesture_small.tflite`, shape (N, 4), as real numbers from 0 to 1, computed by XNNPACK
-# with two threads. `Runner(path, engine="litert", threads=…)` has the delegate on. The
-# grader runs your file without it.
+# with two threads. `Runner(path, engine="litert", threads=…)` has the delegate on.
+# The grader runs your file without it.
 
 # %% task="with-delegate"
 def with_delegate(windows: np.ndarray) -> np.ndarray:
@@ -734,8 +735,8 @@ board
 
 # %% [markdown]
 # For an update over the air, take one that packs well. For plain float kernels, the one
-# that multiplies least. For int8 and an NPU, the whole one in int8 has the smaller arena
-# and loses nothing. The wand is too small for MobileNet's trick; pictures are not.
+# that multiplies least. In int8 and on an NPU the whole one has the smaller arena and
+# gives up little. The wand is too small for MobileNet's trick; pictures are not.
 #
 # ## What you built
 #
@@ -749,10 +750,10 @@ board
 #
 # <details><summary>If you wonder: why not prune whole filters?</summary>
 #
-# One can. Leave out the filters whose weights are smallest, and the next layer's channels
-# with them: a smaller dense model remains, and every chip notices. It costs more
-# accuracy for the same number of weights, because a filter goes as a whole. Some chips
-# meet in the middle and skip two zeros in every four weights.
+# One can. Leave out the filters whose weights are smallest, and the next layer's
+# channels with them: a smaller dense model remains, and every chip notices. It costs
+# more accuracy for the same number of weights, because a filter goes as a whole. Some
+# chips meet in the middle and skip two zeros in every four weights.
 #
 # Chained, the three steps are known as deep compression (Han, Mao and Dally, 2016):
 # prune, share values, pack. Their AlexNet went from 240 MB to 6.9 MB.
