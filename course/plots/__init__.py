@@ -32,6 +32,7 @@ from course.plots.house import (
     as_sentence,
     colour_of,
     label_text,
+    title_across,
     use_house_style,
     wrapped_title,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "size_curves",
     "speed_strips",
     "stage_bars",
+    "title_across",
     "two_boxes",
     "use_house_style",
     "wrapped_title",

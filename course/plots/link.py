@@ -26,6 +26,7 @@ from course.plots.house import (
     figure_text,
     label_text,
     milliseconds_text,
+    title_across,
     wrapped_title,
 )
 
@@ -163,7 +164,7 @@ def cost_dots(
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(f"{quantity} ({unit}; each step of the grid: 10 times)")
-        axes.set_title(wrapped_title(title))
+        title_across(figure, title)
     listed = ", ".join(f"{name} {figure_text(value)} {unit}" for name, value in rows.items())
     return HouseFigure(figure, f"Dots on a logarithmic axis: {as_sentence(title)} {listed}.")
 

@@ -476,7 +476,7 @@ def _figure(found: Profile, title: str | None) -> HouseFigure:
         axes.set_ylim(rows - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("Time of one run (µs; lines: the middle half of the repeats)")
-        axes.set_title(plots.wrapped_title(title))
+        plots.title_across(figure, title)
         figure.legend(loc="outside lower center", ncols=2)
     parts = [
         f"{step.label}: "
