@@ -32,6 +32,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from course.data.dataset import whole_number
+
 LABELS = ("walking", "running", "biking", "golfing")
 SAMPLE_RATE_HZ = 25
 # 5.12 s: five strides of a walk, or a golf swing from address to finish.  A power of two.
@@ -207,9 +209,9 @@ def generate(*, people: int, windows_per_label: int = 20, seed: int = 0) -> Acti
     >>> len(generate(people=2, windows_per_label=5))
     40
     """
-    _at_least("people", people, 1)
-    _at_least("windows_per_label", windows_per_label, 1)
-    _at_least("seed", seed, 0)
+    whole_number("people", people, 1)
+    whole_number("windows_per_label", windows_per_label, 1)
+    whole_number("seed", seed, 0)
     acceleration, speed = [], []
     for stream in np.random.SeedSequence(seed).spawn(people):
         person, streams = _meet(stream)
@@ -251,7 +253,7 @@ def recording(label: str, *, seconds: float = 10, seed: int = 0) -> Recording:
     Recording: golfing, 8.0 s at 25 Hz
     """
     which = _index(label)
-    _at_least("seed", seed, 0)
+    whole_number("seed", seed, 0)
     if not 3 <= seconds <= _LONGEST_RECORDING_S:
         raise ValueError(
             f"A recording lasts from 3 to {_LONGEST_RECORDING_S} seconds, not {seconds}."
@@ -705,13 +707,6 @@ def _index(label: str) -> int:
     if label not in LABELS:
         raise ValueError(f"There is no activity {label!r}; there are {', '.join(LABELS)}.")
     return LABELS.index(label)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise ValueError(f"{name} must be a whole number, not {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}.")
 
 
 def _count(number: int, noun: str) -> str:
